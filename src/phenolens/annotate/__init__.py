@@ -1,0 +1,1 @@
+"""What the regions are: motifs, enrichment, overlap, conservation, genes."""

@@ -1,0 +1,93 @@
+"""What `phenolens check` does: read every input of a study as a run would, say what is wrong first, change nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from phenolens.core import run as folders
+from phenolens.core.study import Study, class_order
+from phenolens.dataset.build import build
+from phenolens.dataset.quality import certificate
+from phenolens.inputs import Inputs, open_inputs
+from phenolens.io.motifs import read_motifs
+from phenolens.pipeline import plan
+
+
+def check(study: Study, out: Path | None) -> Iterator[str]:
+    """Yield lines that say what the study's inputs hold and what a run would do.
+
+    The dataset is built in memory, so everything that could stop a run before training is found here.
+
+    Parameters
+    ----------
+    study : from load_study.
+    out : run folder, for what is already done there; NAME-run when None.
+
+    Raises
+    ------
+    PhenolensError : the first problem, as a run would report it.
+    """
+    settings = study.settings
+    with open_inputs(study) as inputs:
+        yield from _annotation(study, inputs)
+        made = build(settings.dataset, inputs.genome, inputs.intervals, inputs.sequences, seed=settings.seed)
+    counts = made.sequences.group_by("label", "split").agg(pl.len(), pl.col("group").n_unique().alias("groups"))
+    for label in class_order(settings, made.sequences["label"]):
+        parts = [
+            f"{n} {split} ({groups} groups)"
+            for _, split, n, groups in counts.filter(label=label).sort("split", descending=True).rows()
+        ]
+        yield f"class {label}: " + ", ".join(parts)
+    quality = certificate(made.sequences, made.account)
+    yield f"dataset: {quality['verdict']}"
+    yield from (f"  {reason}" for reason in quality["reasons"])
+    yield _model(study, made.sequences)
+    folder = out or Path(f"{settings.name}-run")
+    for name, stage in plan(study, folder).items():
+        yield f"{name}: {'done and unchanged' if folders.is_done(stage) else 'would run'}"
+
+
+def _annotation(study: Study, inputs: Inputs) -> Iterator[str]:
+    """Read motifs, genes, features and signals."""
+    settings = study.settings.annotate
+    if settings.motifs:
+        yield f"motifs: {len(read_motifs(study.path(settings.motifs)))} in {settings.motifs}"
+    for name, table in inputs.features().items():
+        yield f"feature {name}: {table.height} intervals"
+    for name, path in settings.signals.items():
+        inputs.signal_along(
+            path,
+            pl.DataFrame(
+                schema={
+                    "sequence_id": pl.String,
+                    "chrom": pl.String,
+                    "start": pl.Int64,
+                    "end": pl.Int64,
+                    "allele": pl.String,
+                }
+            ),
+        )
+        yield f"signal {name}: {path}"
+
+
+def _model(study: Study, sequences: pl.DataFrame) -> str:
+    """Load the model as a run would, when it is here already, and put its tokens through the gate."""
+    from phenolens.model.load import load
+    from phenolens.model.registry import REGISTRY
+    from phenolens.model.tokens import encode, gate
+
+    settings = study.settings.train
+    local, row = study.path(settings.model), REGISTRY.get(settings.model)
+    if not local.is_dir() and (row is None or not row.from_scratch) and "/" in settings.model:
+        return f"model {settings.model}: comes from the Hugging Face hub when the run begins"
+    texts = sequences.filter(pl.col("split") == "train")["sequence"].to_list()
+    loaded = load(
+        str(local) if local.is_dir() else settings.model,
+        class_order(study.settings, sequences["label"]),
+        settings,
+        study.settings.seed,
+        texts,
+    )
+    found = gate(loaded.rule, encode(loaded.rule, texts), texts)
+    return f"model {settings.model}: {sum(p.numel() for p in loaded.model.parameters()):,} parameters; {found.mean_tokens:.0f} tokens per sequence"

@@ -1,0 +1,223 @@
+"""The command line: parse, call one function of the pipeline, stop.
+
+Results go to standard output, notes and progress to standard error. Exit codes: 0 done, 2 an input or setting is wrong
+(one line says which and what to do), 130 interrupted.
+"""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phenolens.core.errors import PhenolensError
+
+app = typer.Typer(
+    name="phenolens",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""phenolens demo
+
+    From genomic intervals that carry a phenotype, to a DNA classifier that was tested honestly, to the motifs it reads.
+
+    Begin with `phenolens demo`, then `phenolens init > study.toml`, edit it, `phenolens check study.toml` and `phenolens run study.toml`.
+    """,
+)
+
+StudyFile = Annotated[
+    Path, typer.Argument(metavar="STUDY.toml", help="study file; `phenolens init` makes one", show_default=False)
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="DIR", help="run folder (default: NAME-run, NAME from the study)", show_default=False
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="override a setting, e.g. train.epochs=5; repeatable", show_default=False
+    ),
+]
+
+
+class Lines:
+    """Progress as a bar with time left on a terminal, and as one line per stage anywhere else."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self.console = Console(stderr=True, highlight=False)
+        columns = (
+            TextColumn("  {task.description:<40}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        self.bar = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        self.task = self.bar.add_task("", total=None, visible=False)
+        self.text = ""
+
+    def __enter__(self) -> "Lines":
+        """Start drawing."""
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal clean."""
+        self.bar.stop()
+
+    def stage(self, name: str, state: str) -> None:
+        """Write the stage's state as a line."""
+        self.bar.reset(self.task, total=None, visible=False, description="")
+        self.text = ""
+        words = {"running": "...", "kept": "done before, unchanged"}
+        self.console.print(f"{name:<9} {words.get(state, state)}", markup=False)
+
+    def step(self, done: int, total: int, text: str) -> None:
+        """Move the bar; a new kind of work starts its clock again."""
+        kind = text.partition(":")[0]
+        if kind != self.text:
+            self.text = kind
+            self.bar.reset(self.task, total=total, visible=True, description=text)
+        self.bar.update(self.task, completed=done, total=total, description=text)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="run folder")] = Path("demo-run"),
+) -> None:
+    """Phenolens demo
+
+    Run the whole way on the built-in data: endogenous retroviruses of human chromosome 22.
+    """
+    from phenolens import pipeline
+
+    with Lines() as progress:
+        report = pipeline.run(pipeline.demo_study(), out, progress=progress)
+    print(f"report: {report}")
+
+
+@app.command()
+def init(name: Annotated[str, typer.Option(help="name of the study")] = "my-study") -> None:
+    """Phenolens init > study.toml
+
+    Write a study file to begin with to standard output.
+    """
+    from phenolens.core.study import template
+
+    print(template(name), end="")
+
+
+@app.command()
+def check(study: StudyFile, out: Out = None, overrides: Set = None) -> None:
+    """Phenolens check study.toml
+
+    Read every input, say what is wrong and what would be run; change nothing.
+    """
+    from phenolens import check as checking
+    from phenolens import pipeline
+
+    for line in checking.check(pipeline.load_study(study, overrides or ()), out):
+        print(line)
+
+
+@app.command()
+def run(study: StudyFile, out: Out = None, overrides: Set = None) -> None:
+    """Phenolens run study.toml --out my-run
+
+    Run all stages; what is already done and unchanged is skipped, what was killed goes on where it was.
+    """
+    _run(study, out, overrides, "report")
+
+
+def _run(study: Path, out: Path | None, overrides: list[str] | None, last: str) -> None:
+    from phenolens import pipeline
+
+    with Lines() as progress:
+        result = pipeline.run(pipeline.load_study(study, overrides or ()), out, last=last, progress=progress)
+    print(f"{last}: {result}")
+
+
+def _stage_command(stage: str, what: str) -> None:
+    def command(study: StudyFile, out: Out = None, overrides: Set = None) -> None:
+        _run(study, out, overrides, stage)
+
+    command.__doc__ = (
+        f"phenolens {stage} study.toml\n\n    {what}, after the stages before it where they are not done yet."
+    )
+    app.command(name=stage)(command)
+
+
+_stage_command("dataset", "Build the labelled, matched, grouped and split sequences")
+_stage_command("train", "Fine-tune the model")
+_stage_command("evaluate", "Measure how good the model is, beside baselines")
+_stage_command("explain", "Score what the model reads, base by base")
+_stage_command("annotate", "Motifs, enrichment, overlap, conservation and genes of the high-score regions")
+_stage_command("report", "Write the page")
+
+
+@app.command()
+def predict(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="model folder of a run, e.g. my-run/train/run-0", show_default=False)
+    ],
+    sequences: Annotated[
+        Path, typer.Argument(metavar="SEQUENCES", help="FASTA, or BED with --genome", show_default=False)
+    ],
+    genome: Annotated[Path | None, typer.Option(help="FASTA of the genome, for BED input", show_default=False)] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="sequences per step")] = 64,
+) -> None:
+    """Phenolens predict my-run/train/run-0 sequences.fa > classes.tsv
+
+    Classify sequences with a model of a run: one line each, with the probability of every class.
+    """
+    from phenolens import classify
+
+    sys.stdout.write(classify.predict_file(model, sequences, genome, batch_size=batch_size).write_csv(separator="\t"))
+
+
+@app.command()
+def models() -> None:
+    """Phenolens models
+
+    List what can be named in train.model.
+    """
+    from phenolens import classify
+
+    for name, what in classify.known_models():
+        print(f"{name:<28} {what}")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"phenolens {version('phenolens')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="show the version and stop")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def main() -> None:
+    """Run the command line; our own errors become one line on standard error and exit code 2."""
+    try:
+        app()
+    except PhenolensError as error:
+        print(f"phenolens: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("phenolens: interrupted; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,111 @@
+"""What a finished run holds, read back for the page: its tables, its manifests, and what each of its files is."""
+
+from pathlib import Path
+
+import polars as pl
+
+from phenolens.core import run as folders
+from phenolens.core.schemas import (
+    COMPARISON,
+    CONFUSION,
+    CONSERVATION,
+    ENRICHMENT,
+    METRICS,
+    OVERLAP,
+    PROFILE,
+    REGION_GENES,
+)
+from phenolens.core.settings import StudySettings
+from phenolens.core.table import Schema
+from phenolens.report.content import PageContent
+
+MEANING = {
+    "settings.json": "the study and every setting it ran with",
+    "dataset/sequences.parquet": "every sequence with its place, class, group and split",
+    "train/model.json": "what the model is: parameters, tokens, notes",
+    "dataset/account.tsv": "what was taken and what was left out, step by step",
+    "dataset/quality.json": "the dataset's certificate: balance, leakage, verdict",
+    "evaluate/predictions.parquet": "probability of every class for every validation and test sequence",
+    "evaluate/metrics.tsv": "every metric with its 95 % interval, over all, per class and per length",
+    "evaluate/confusion.tsv": "true class against predicted class",
+    "evaluate/comparison.tsv": "model minus baseline, with paired intervals",
+    "explain/alrw.parquet": "per-base scores of every explained sequence",
+    "explain/profile.tsv": "mean score per class and position",
+    "explain/regions.parquet": "high-score regions with their letters and genome coordinates",
+    "explain/regions.bed": "the same for a genome browser",
+    "annotate/hits.tsv": "every motif hit in the regions",
+    "annotate/enrichment.tsv": "motifs found in more regions of one class than of the others",
+    "annotate/overlap.tsv": "overlap of the regions with genes and other features, beside matched controls",
+    "annotate/conservation.tsv": "signal (e.g. conservation) in the regions, beside matched controls",
+    "annotate/region_scores.tsv": "mean signal of every region",
+    "annotate/region_genes.tsv": "genes that each region overlaps, or the nearest one",
+    "annotate/genes.tsv": "genes with the number of distinct regions",
+}
+ENDINGS = {
+    "manifest.json": "versions, seeds, SHA-256 of inputs and outputs, time and memory",
+    "model.safetensors": "weights of the fine-tuned model",
+    "config.json": "Hugging Face configuration of the model",
+    "phenolens.json": "how sequences become this model's tokens",
+    "history.tsv": "loss per epoch",
+    ".bw": "mean per-base score along the genome, for a browser",
+}
+
+
+def page_content(settings: StudySettings, folder: Path) -> PageContent:
+    """Return everything the page shows, read from the run folder.
+
+    Parameters
+    ----------
+    settings : the study as it ran.
+    folder : the run folder, all stages before the report done.
+    """
+    manifests = {p.parent.name: folders.read_json(p) for p in sorted(folder.glob("*/manifest.json"))}
+    return PageContent(
+        settings=settings,
+        version=folders.versions()["phenolens"],
+        sequences=pl.read_parquet(folder / "dataset" / "sequences.parquet"),
+        quality=folders.read_json(folder / "dataset" / "quality.json"),
+        history=_history(folder / "train"),
+        model=folders.read_json(folder / "train" / "model.json"),
+        predictions=pl.read_parquet(folder / "evaluate" / "predictions.parquet"),
+        metrics=_tsv(folder / "evaluate" / "metrics.tsv", METRICS),
+        confusion=_tsv(folder / "evaluate" / "confusion.tsv", CONFUSION),
+        comparison=_tsv(folder / "evaluate" / "comparison.tsv", COMPARISON),
+        profile=_tsv(folder / "explain" / "profile.tsv", PROFILE),
+        regions=pl.read_parquet(folder / "explain" / "regions.parquet"),
+        enrichment=_tsv(folder / "annotate" / "enrichment.tsv", ENRICHMENT),
+        overlap=_tsv(folder / "annotate" / "overlap.tsv", OVERLAP),
+        conservation=_tsv(folder / "annotate" / "conservation.tsv", CONSERVATION),
+        region_genes=_tsv(folder / "annotate" / "region_genes.tsv", REGION_GENES),
+        files=_files(folder),
+        versions=folders.versions(),
+        seconds={stage: manifest["seconds"] for stage, manifest in manifests.items() if manifest},
+    )
+
+
+def _tsv(path: Path, schema: Schema) -> pl.DataFrame | None:
+    if not path.exists():
+        return None
+    return pl.read_csv(path, separator="\t", schema={name: column.dtype for name, column in schema.columns.items()})
+
+
+def _history(train: Path) -> pl.DataFrame:
+    tables = [
+        pl.read_csv(path, separator="\t").with_columns(run=pl.lit(path.parent.name))
+        for path in sorted(train.glob("*/history.tsv"))
+    ]
+    return pl.concat(tables)
+
+
+def _files(folder: Path) -> list[tuple[str, int, str]]:
+    """Return (relative path, bytes, meaning) of every finished file of the run, the report's own left out."""
+    found = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if name.startswith("report/") or path.name in ("started.json",) or path.name.startswith(folders.PART):
+            continue
+        meaning = MEANING.get(name) or next(
+            (text for ending, text in ENDINGS.items() if name.endswith(ending)), "part of the model folder"
+        )
+        found.append((name, path.stat().st_size, meaning))
+    return found

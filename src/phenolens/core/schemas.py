@@ -1,0 +1,255 @@
+"""Every table that passes between stages: its columns, types, meaning and rules, in one place.
+
+Coordinates are 0-based and half-open in all of them. Absent is null, never 0. Rows are found by id.
+A stage calls `check(table, SCHEMA)` on what it receives.
+"""
+
+import polars as pl
+
+from phenolens.core.table import Column, Schema
+
+
+def _ordered() -> pl.Expr:
+    return (pl.col("start") >= 0) & (pl.col("end") > pl.col("start"))
+
+
+def _strand() -> pl.Expr:
+    return pl.col("strand").is_in(["+", "-", "."])
+
+
+CHROM = Column(pl.String, "chromosome name as in the genome file", nullable=True)
+START = Column(pl.Int64, "first base, 0-based", nullable=True)
+END = Column(pl.Int64, "one past the last base", nullable=True)
+STRAND = Column(pl.String, "+ or -; . where unknown", nullable=True)
+
+BESIDE_CONTROLS = {
+    "low": Column(pl.Float64, "2.5 % quantile of the controls", nullable=True),
+    "high": Column(pl.Float64, "97.5 % quantile of the controls", nullable=True),
+    "p_value": Column(pl.Float64, "two-sided permutation p, (b + 1) / (n + 1)", nullable=True),
+    "q_value": Column(pl.Float64, "Benjamini-Hochberg over the rows", nullable=True),
+}
+
+INTERVALS = Schema(
+    "INTERVALS",
+    {
+        "chrom": Column(pl.String, "chromosome name as in the genome file"),
+        "start": Column(pl.Int64, "first base, 0-based"),
+        "end": Column(pl.Int64, "one past the last base"),
+        "name": Column(pl.String, "name or family; null where the file gives none", nullable=True),
+        "score": Column(pl.Float64, "score of the source file", nullable=True),
+        "strand": Column(pl.String, "+ or -; . where unknown"),
+    },
+    {"0 <= start < end": _ordered, "strand is + - or .": _strand},
+)
+GENES = Schema(
+    "GENES",
+    {
+        "chrom": Column(pl.String, "chromosome"),
+        "start": Column(pl.Int64, "first base, 0-based"),
+        "end": Column(pl.Int64, "one past the last base"),
+        "strand": Column(pl.String, "+ or -; . where unknown"),
+        "feature": Column(pl.String, "gene, transcript, exon, CDS ... (mRNA and other transcripts are `transcript`)"),
+        "gene_id": Column(pl.String, "identifier of the gene this row belongs to"),
+        "gene_name": Column(pl.String, "symbol", nullable=True),
+        "gene_type": Column(pl.String, "biotype, e.g. protein_coding", nullable=True),
+    },
+    {"0 <= start < end": _ordered},
+)
+SEQUENCES = Schema(
+    "SEQUENCES",
+    {
+        "sequence_id": Column(pl.String, "unique name of the sequence"),
+        "chrom": CHROM,
+        "start": START,
+        "end": END,
+        "strand": STRAND,
+        "allele": Column(pl.String, "variant id of an alternative allele; null for the reference", nullable=True),
+        "name": Column(pl.String, "name or family of the source interval or record", nullable=True),
+        "origin": Column(pl.String, "how the sequence came in: intervals, matched, sequences"),
+        "locus": Column(pl.String, "source interval; all its windows share it"),
+        "sequence": Column(pl.String, "bases in reading direction; lower case = soft-masked"),
+        "label": Column(pl.String, "class"),
+        "group": Column(pl.String, "sequences that must lie in one split"),
+        "split": Column(pl.String, "train, validation or test: no group on both sides"),
+        "random_split": Column(pl.String, "the same shares dealt at random, to show what leakage would claim"),
+    },
+    key=("sequence_id",),
+)
+METRICS = Schema(
+    "METRICS",
+    {
+        "run": Column(pl.String, "run-0, run-1 ..., vote (mean probability of the runs), or a baseline"),
+        "split": Column(pl.String, "validation, test, or random test"),
+        "class": Column(pl.String, "class; null = over all classes", nullable=True),
+        "bin": Column(pl.String, "length bin, e.g. 150-300; null = all lengths", nullable=True),
+        "metric": Column(pl.String, "name of the metric"),
+        "value": Column(pl.Float64, "estimate; null where undefined", nullable=True),
+        "low": Column(pl.Float64, "lower end of the 95 % bootstrap interval", nullable=True),
+        "high": Column(pl.Float64, "upper end of the 95 % bootstrap interval", nullable=True),
+        "n": Column(pl.Int64, "sequences it was computed from"),
+    },
+    key=("run", "split", "class", "bin", "metric"),
+)
+CONFUSION = Schema(
+    "CONFUSION",
+    {
+        "run": Column(pl.String, "as in METRICS"),
+        "split": Column(pl.String, "as in METRICS"),
+        "label": Column(pl.String, "true class"),
+        "predicted": Column(pl.String, "class with the highest probability"),
+        "n": Column(pl.Int64, "sequences"),
+    },
+    key=("run", "split", "label", "predicted"),
+)
+COMPARISON = Schema(
+    "COMPARISON",
+    {
+        "run_a": Column(pl.String, "as in METRICS"),
+        "run_b": Column(pl.String, "as in METRICS"),
+        "split": Column(pl.String, "as in METRICS"),
+        "metric": Column(pl.String, "name of the metric, over all classes"),
+        "difference": Column(pl.Float64, "metric of run_a minus metric of run_b; null where undefined", nullable=True),
+        "low": Column(pl.Float64, "lower end of the 95 % interval of a paired bootstrap over groups", nullable=True),
+        "high": Column(pl.Float64, "upper end of that interval", nullable=True),
+        "p_value": Column(pl.Float64, "McNemar's exact test, for accuracy only", nullable=True),
+        "n": Column(pl.Int64, "sequences that both runs predicted"),
+    },
+    key=("run_a", "run_b", "split", "metric"),
+)
+PROFILE = Schema(
+    "PROFILE",
+    {
+        "method": Column(pl.String, "alrw, or another per-base score"),
+        "label": Column(pl.String, "class"),
+        "position": Column(pl.Int64, "base in the sequence, 0-based"),
+        "mean": Column(pl.Float64, "mean over the sequences that reach this position"),
+        "low": Column(pl.Float64, "lower end of the 95 % bootstrap interval", nullable=True),
+        "high": Column(pl.Float64, "upper end of the 95 % bootstrap interval", nullable=True),
+        "n": Column(pl.Int64, "sequences that reach this position"),
+    },
+    key=("method", "label", "position"),
+)
+REGIONS = Schema(
+    "REGIONS",
+    {
+        "region_id": Column(pl.String, "unique name of the region"),
+        "sequence_id": Column(pl.String, "sequence it lies in"),
+        "label": Column(pl.String, "true class of that sequence"),
+        "sequence_start": Column(pl.Int64, "first base within the sequence, 0-based"),
+        "sequence_end": Column(pl.Int64, "one past the last base within the sequence"),
+        "chrom": CHROM,
+        "start": START,
+        "end": END,
+        "strand": STRAND,
+        "mean_score": Column(pl.Float64, "mean per-base score inside"),
+        "sequence": Column(pl.String, "its bases in reading direction, upper case"),
+    },
+    key=("region_id",),
+)
+HITS = Schema(
+    "HITS",
+    {
+        "motif_id": Column(pl.String, "identifier in the motif file"),
+        "motif_name": Column(pl.String, "name in the motif file", nullable=True),
+        "sequence_id": Column(pl.String, "scanned sequence or region"),
+        "start": Column(pl.Int64, "first base within what was scanned, 0-based"),
+        "end": Column(pl.Int64, "one past the last base"),
+        "strand": Column(pl.String, "+ or -"),
+        "score": Column(pl.Float64, "log-odds score in bits"),
+        "p_value": Column(pl.Float64, "chance of such a score at one position of background"),
+        "q_value": Column(pl.Float64, "false discovery rate over all scanned positions of the motif"),
+        "matched": Column(pl.String, "the letters, in the motif's direction"),
+    },
+)
+ENRICHMENT = Schema(
+    "ENRICHMENT",
+    {
+        "case": Column(pl.String, "class whose regions are tested"),
+        "control": Column(pl.String, "what they are compared with"),
+        "motif_id": Column(pl.String, "identifier in the motif file"),
+        "motif_name": Column(pl.String, "name in the motif file", nullable=True),
+        "case_hits": Column(pl.Int64, "case sequences with at least one hit"),
+        "case_total": Column(pl.Int64, "case sequences"),
+        "control_hits": Column(pl.Int64, "control sequences with at least one hit"),
+        "control_total": Column(pl.Int64, "control sequences"),
+        "case_per_kb": Column(pl.Float64, "hits per 1,000 bases in the case", nullable=True),
+        "control_per_kb": Column(pl.Float64, "hits per 1,000 bases in the control", nullable=True),
+        "odds_ratio": Column(pl.Float64, "odds ratio with 1/2 added to each cell (Haldane-Anscombe)", nullable=True),
+        "low": Column(pl.Float64, "lower end of its 95 % interval (Woolf)", nullable=True),
+        "high": Column(pl.Float64, "upper end of its 95 % interval (Woolf)", nullable=True),
+        "p_value": Column(pl.Float64, "Fisher's exact test, one-sided: more often in the case"),
+        "q_value": Column(pl.Float64, "Benjamini-Hochberg over the motifs of this case and control"),
+    },
+    key=("case", "control", "motif_id"),
+)
+OVERLAP = Schema(
+    "OVERLAP",
+    {
+        "label": Column(pl.String, "class whose regions are tested"),
+        "feature": Column(pl.String, "feature set, e.g. gene, exon, or a BED file's name"),
+        "regions": Column(pl.Int64, "regions with genome coordinates"),
+        "observed": Column(
+            pl.Float64, "share of the regions that overlap the feature by at least one base", nullable=True
+        ),
+        "expected": Column(pl.Float64, "mean share over matched controls", nullable=True),
+        **BESIDE_CONTROLS,
+    },
+    key=("label", "feature"),
+)
+CONSERVATION = Schema(
+    "CONSERVATION",
+    {
+        "label": Column(pl.String, "class whose regions are tested"),
+        "signal": Column(pl.String, "name of the bigWig"),
+        "regions": Column(pl.Int64, "regions with at least one covered base"),
+        "covered": Column(pl.Float64, "share of region bases that carry a value", nullable=True),
+        "observed": Column(pl.Float64, "mean over regions of their mean signal", nullable=True),
+        "expected": Column(pl.Float64, "the same over matched control positions", nullable=True),
+        **BESIDE_CONTROLS,
+    },
+    key=("label", "signal"),
+)
+REGION_SCORES = Schema(
+    "REGION_SCORES",
+    {
+        "region_id": Column(pl.String, "region"),
+        "signal": Column(pl.String, "name of the bigWig"),
+        "mean": Column(pl.Float64, "mean over covered bases; null where none is covered", nullable=True),
+        "covered": Column(pl.Float64, "share of its bases that carry a value"),
+    },
+    key=("region_id", "signal"),
+)
+REGION_GENES = Schema(
+    "REGION_GENES",
+    {
+        "region_id": Column(pl.String, "region"),
+        "gene_id": Column(pl.String, "nearest gene, or each gene it overlaps"),
+        "gene_name": Column(pl.String, "symbol", nullable=True),
+        "gene_type": Column(pl.String, "biotype", nullable=True),
+        "distance": Column(pl.Int64, "bases between region and gene; 0 = overlap"),
+    },
+    key=("region_id", "gene_id"),
+)
+GENE_COUNTS = Schema(
+    "GENE_COUNTS",
+    {
+        "label": Column(pl.String, "class of the regions"),
+        "gene_id": Column(pl.String, "gene"),
+        "gene_name": Column(pl.String, "symbol", nullable=True),
+        "gene_type": Column(pl.String, "biotype", nullable=True),
+        "regions": Column(pl.Int64, "distinct regions that overlap the gene"),
+    },
+    key=("label", "gene_id"),
+)
+TABLES = tuple(table for table in list(globals().values()) if isinstance(table, Schema))
+
+
+def predictions_schema(labels: list[str]) -> Schema:
+    """Return the schema of PREDICTIONS for these classes: run, split, sequence_id, label, and one probability p_<class> each."""
+    columns = {
+        "run": Column(pl.String, "as in METRICS"),
+        "split": Column(pl.String, "as in METRICS"),
+        "sequence_id": Column(pl.String, "sequence"),
+        "label": Column(pl.String, "true class"),
+    } | {f"p_{label}": Column(pl.Float64, f"probability of {label}") for label in labels}
+    return Schema("PREDICTIONS", columns, key=("run", "split", "sequence_id"))

@@ -1,0 +1,207 @@
+"""Every setting of a study, one class per stage; type, default and help text are declared once, here.
+
+The same fields are the keys of the study file (TOML), of `--set stage.key=value`, and of docs/settings.md.
+Paths are written relative to the study file; `demo:NAME` names a file of the built-in data.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Section(BaseModel):
+    """Base of all settings: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Step(Section):
+    """One set operation on intervals; exactly one of its keys is given. Steps run in the order written."""
+
+    merge: NotNegative | None = Field(None, description="merge intervals that overlap or lie within this many bases")
+    subtract: str | None = Field(None, description="remove the bases of this file's intervals")
+    within: str | None = Field(None, description="keep only the bases inside this file's intervals")
+    exclude: str | None = Field(None, description="drop whole intervals that overlap this file's intervals")
+    slop: NotNegative | None = Field(None, description="widen by this many bases on both sides, within the chromosome")
+    windows: Positive | None = Field(
+        None, description="cut into windows of this many bases; the last one may be shorter"
+    )
+    min_length: Positive | None = Field(None, description="drop intervals shorter than this")
+    feature: str | None = Field(
+        None, description="with subtract, within or exclude of a gene file: which feature (default gene)"
+    )
+
+    @model_validator(mode="after")
+    def _one_operation(self) -> "Step":
+        if len(self.operation) != 1:
+            raise ValueError(
+                "a step has exactly one of: " + ", ".join(n for n in type(self).model_fields if n != "feature")
+            )
+        return self
+
+    @property
+    def operation(self) -> dict[str, Any]:
+        """The step as {operation: value}."""
+        return {n: v for n, v in self if v is not None and n != "feature"}
+
+
+class ClassSettings(Section):
+    """Where the sequences of one class come from: `intervals` of the genome, matched background (`matched_to`), or a FASTA (`sequences`)."""
+
+    label: str = Field(description="name of the class", min_length=1)
+    intervals: str | None = Field(None, description="BED, GFF3 or GTF file of intervals")
+    feature: str | None = Field(None, description="of a gene file: which feature to take (default gene)")
+    matched_to: str | None = Field(None, description="label of the class that random genomic background is matched to")
+    sequences: str | None = Field(None, description="FASTA of sequences, where the DNA itself is given")
+    label_separator: str | None = Field(
+        None, description="with sequences: the label is the name's text after this, and `label` is ignored"
+    )
+    family_separator: str | None = Field(
+        None, description="with sequences: the family, which groups them, is the name's text after this"
+    )
+    steps: tuple[Step, ...] = Field((), description="set operations on the intervals, in order")
+    within: tuple[str, ...] = Field(
+        (), description="matched background lies inside these files' intervals (all of them)"
+    )
+    exclude: tuple[str, ...] = Field((), description="matched background overlaps none of these files' intervals")
+    margin: NotNegative = Field(
+        0, description="matched background keeps this many bases away from every other class and excluded interval"
+    )
+    match: tuple[Literal["gc", "masked"], ...] = Field(
+        ("gc",), description="what background is matched in besides length and chromosome"
+    )
+    ratio: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="matched background sequences per sequence of its class"
+    )
+    limit: Positive | None = Field(None, description="take at most this many sequences, drawn at random with the seed")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ClassSettings":
+        if sum(source is not None for source in (self.intervals, self.matched_to, self.sequences)) != 1:
+            raise ValueError("a class has exactly one of: intervals, matched_to, sequences")
+        return self
+
+
+class DatasetSettings(Section):
+    """Which sequences carry which label, and which of them the model never sees while it learns."""
+
+    genome: str | None = Field(None, description="FASTA of the genome, bgzip-compressed or plain")
+    classes: tuple[ClassSettings, ...] = Field(description="the classes, at least two labels in all", min_length=1)
+    min_length: Positive = Field(30, description="sequences shorter than this are left out (and counted)")
+    max_length: Positive | None = Field(None, description="sequences longer than this are left out (and counted)")
+    group_by: tuple[Literal["name", "similarity", "chrom"], ...] = Field(
+        ("name", "similarity"),
+        description="what keeps sequences in one split: a shared name (family), similarity, the chromosome; windows of one locus always stay together",
+    )
+    similarity_identity: Share = Field(0.7, description="identity above which two sequences are similar")
+    similarity_coverage: Share = Field(0.5, description="share of the shorter sequence that must align")
+    split: Literal["group", "random", "chromosome"] = Field(
+        "group", description="how train, validation and test are made"
+    )
+    validation: Share = Field(0.15, description="share of sequences for validation")
+    test: Share = Field(0.2, description="share of sequences for test")
+    validation_chromosomes: tuple[str, ...] = Field((), description="with split = chromosome")
+    test_chromosomes: tuple[str, ...] = Field((), description="with split = chromosome")
+
+
+class TrainSettings(Section):
+    """Which pre-trained model is fine-tuned, and how."""
+
+    model: str = Field(
+        "bert-small",
+        description="bert-small, gpt2-small, a local Hugging Face folder, or a name on the Hugging Face hub",
+    )
+    runs: Positive = Field(1, description="models trained, each with its own seed (seed, seed + 1, ...)")
+    epochs: Positive = Field(10, description="passes over the training sequences, at most")
+    batch_size: Positive = Field(32, description="sequences per step")
+    accumulate: Positive = Field(1, description="steps whose gradients are added up before the weights move")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(
+        5e-4, description="highest learning rate (2e-5 suits DNA_bert_6)"
+    )
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW weight decay")
+    warmup: Share = Field(0.1, description="share of the steps with rising learning rate; then cosine to 0")
+    patience: Positive = Field(3, description="stop when validation loss has not improved for this many epochs")
+    threshold: Annotated[float, Field(ge=0)] = Field(0.0, description="smallest fall of validation loss that counts")
+    class_weights: bool = Field(True, description="weight the loss by total / class count")
+    reverse_complement: bool = Field(
+        False, description="also train on the reverse complement of every training sequence"
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout while training")
+    max_tokens: Positive = Field(512, description="longest input in tokens, special tokens included")
+    cut: Literal["head_tail", "head", "paper"] = Field(
+        "head_tail",
+        description="what is kept of longer sequences: both ends, the beginning, or the paper's first 300 + last 212 6-mers",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="auto: bf16 or fp16 where the device has it, else fp32"
+    )
+    trust_remote_code: bool = Field(
+        False, description="run code that comes with a hub model; off unless you trust its author"
+    )
+    random_split: bool = Field(
+        False, description="also train one model on a random split, to show what leakage would claim"
+    )
+    max_unknown: Share = Field(0.05, description="stop when more than this share of tokens is unknown to the tokenizer")
+
+
+class EvaluateSettings(Section):
+    """How the model's quality is measured."""
+
+    bootstrap: NotNegative = Field(1000, description="resamples of whole groups for the 95 % intervals")
+    length_bins: Positive = Field(20, description="equal bins of log length")
+    min_bin: Positive = Field(100, description="bins with fewer test sequences are merged into a neighbour")
+    kmer: Annotated[int, Field(ge=1, le=8)] = Field(6, description="k of the k-mer baselines")
+
+
+class ExplainSettings(Section):
+    """What the model reads, base by base."""
+
+    mode: Literal["default", "paper"] = Field(
+        "default", description="paper: bit for bit the paper's ALRW, with its edge dilution"
+    )
+    splits: tuple[Literal["train", "validation", "test"], ...] = Field(
+        ("test",), description="sequences that are explained"
+    )
+    min_run: Positive = Field(8, description="fewest neighbouring positions of a high-score region")
+    times_min: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="a region's scores exceed this many times the sequence's minimum"
+    )
+    widen: NotNegative = Field(4, description="bases added on each side of a region")
+    batch_size: Positive = Field(64, description="sequences per step")
+
+
+class AnnotateSettings(Section):
+    """What the high-score regions are."""
+
+    motifs: str | None = Field("demo:jaspar_vertebrates.meme.gz", description="motif file (MEME text format)")
+    motif_p: Share = Field(1e-4, description="largest p-value of a motif hit")
+    genes: str | None = Field(None, description="GFF3 or GTF of genes, same build as the genome")
+    features: dict[str, str] = Field({}, description="further interval files to overlap with: name = file")
+    signals: dict[str, str] = Field({}, description="bigWig files, e.g. conservation: name = file")
+    controls: Positive = Field(1000, description="sets of matched control regions for overlap and conservation")
+
+
+class ReportSettings(Section):
+    """The page."""
+
+    title: str | None = Field(None, description="title of the page (default: the study's name)")
+    question: str | None = Field(None, description="one sentence: what was asked")
+    top: Positive = Field(10, description="rows shown of long tables; the files hold all")
+
+
+class StudySettings(Section):
+    """A whole study."""
+
+    name: str = Field(description="name of the study", min_length=1)
+    seed: Seed = Field(1, description="of everything random; the same study gives the same numbers")
+    dataset: DatasetSettings = Field(description="which sequences")
+    train: TrainSettings = Field(TrainSettings(), description="which model")
+    evaluate: EvaluateSettings = Field(EvaluateSettings(), description="how good")
+    explain: ExplainSettings = Field(ExplainSettings(), description="what it reads")
+    annotate: AnnotateSettings = Field(AnnotateSettings(), description="what that is")
+    report: ReportSettings = Field(ReportSettings(), description="the page")

@@ -1,0 +1,1 @@
+"""From intervals to labelled, matched, grouped and split sequences."""

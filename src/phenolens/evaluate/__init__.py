@@ -1,0 +1,1 @@
+"""How good the model is, beside simple baselines on the same split."""

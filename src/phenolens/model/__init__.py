@@ -1,0 +1,1 @@
+"""Tokens, model registry, loading, training and prediction."""

@@ -1,0 +1,24 @@
+"""The facts of a model that a reader of its results needs: size, tokens, how much DNA it sees at once."""
+
+from typing import Any
+
+from phenolens.model.load import Loaded
+
+
+def describe(loaded: Loaded) -> dict[str, Any]:
+    """Return name, parameters, tokens (a sentence), longest (bases that fit uncut; null for BPE), labels and notes, JSON-able."""
+    rule = loaded.rule
+    room = rule.max_tokens - len(rule.prefix) - len(rule.suffix)
+    if rule.kind == "kmer":
+        tokens = f"overlapping {rule.k}-mers, at most {rule.max_tokens} tokens with the special ones"
+    else:
+        tokens = f"the model's own tokenizer ({len(rule.tokenizer):,} entries), at most {rule.max_tokens} tokens with the special ones"
+    return {
+        "name": loaded.name,
+        "family": loaded.model.config.model_type,
+        "parameters": sum(p.numel() for p in loaded.model.parameters()),
+        "tokens": tokens,
+        "longest": room + rule.k - 1 if rule.kind == "kmer" else None,
+        "labels": list(loaded.labels),
+        "notes": list(loaded.notes),
+    }

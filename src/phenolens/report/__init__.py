@@ -1,0 +1,1 @@
+"""The page: figures and one self-contained HTML file."""

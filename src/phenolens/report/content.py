@@ -1,0 +1,178 @@
+"""What the page is made of: the tables and facts of a finished run, and their tidy form."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from phenolens.core.schemas import (
+    COMPARISON,
+    CONFUSION,
+    CONSERVATION,
+    ENRICHMENT,
+    METRICS,
+    OVERLAP,
+    PROFILE,
+    REGION_GENES,
+    REGIONS,
+    SEQUENCES,
+    predictions_schema,
+)
+from phenolens.core.settings import StudySettings
+from phenolens.core.table import Column, Schema, check, empty
+
+HISTORY = Schema(
+    "HISTORY",
+    {
+        "run": Column(pl.String, "run-0, run-1 ..."),
+        "epoch": Column(pl.Int64, "pass over the training sequences, 1-based"),
+        "train_loss": Column(pl.Float64, "mean training loss of the epoch", nullable=True),
+        "validation_loss": Column(pl.Float64, "loss on the validation sequences after it", nullable=True),
+    },
+)
+SCHEMAS = {
+    "sequences": SEQUENCES,
+    "metrics": METRICS,
+    "confusion": CONFUSION,
+    "comparison": COMPARISON,
+    "profile": PROFILE,
+    "regions": REGIONS,
+    "enrichment": ENRICHMENT,
+    "overlap": OVERLAP,
+    "conservation": CONSERVATION,
+    "region_genes": REGION_GENES,
+}
+AS_GIVEN = ("settings", "version", "quality", "model", "files", "versions", "seconds")
+
+
+@dataclass(frozen=True)
+class PageContent:
+    """Everything the page shows; a table that is None or has no row makes its section say why nothing is shown.
+
+    settings : the study as it ran.
+    version : version of phenolens.
+    sequences : SEQUENCES.
+    quality : certificate of the dataset, as `dataset.quality.certificate` makes it: verdict, reasons, leakage, balance,
+        account. Any key may be missing.
+    history : columns run, epoch, train_loss, validation_loss; of all runs.
+    model : facts of the model, shown as they are. Known keys: name, parameters (int), tokens (text: how the tokenizer cuts),
+        longest (int, bases of the longest sequence that fits uncut), task (text).
+    predictions : PREDICTIONS of model and baselines.
+    metrics : METRICS; runs run-0 ..., vote, and baselines; splits test, validation, random test.
+    confusion : CONFUSION.
+    comparison : COMPARISON.
+    profile : PROFILE.
+    regions, region_genes : REGIONS and REGION_GENES.
+    enrichment, overlap, conservation : ENRICHMENT, OVERLAP, CONSERVATION.
+    files : (path relative to the run folder with /, size in bytes, what it is) of every file of the run.
+    versions : package -> version.
+    seconds : stage -> wall time.
+    """
+
+    settings: StudySettings
+    version: str
+    sequences: pl.DataFrame | None = None
+    quality: Mapping[str, Any] = field(default_factory=dict)
+    history: pl.DataFrame | None = None
+    model: Mapping[str, Any] = field(default_factory=dict)
+    predictions: pl.DataFrame | None = None
+    metrics: pl.DataFrame | None = None
+    confusion: pl.DataFrame | None = None
+    comparison: pl.DataFrame | None = None
+    profile: pl.DataFrame | None = None
+    regions: pl.DataFrame | None = None
+    enrichment: pl.DataFrame | None = None
+    overlap: pl.DataFrame | None = None
+    conservation: pl.DataFrame | None = None
+    region_genes: pl.DataFrame | None = None
+    files: Sequence[tuple[str, int, str]] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The content with every table present and checked, NaN turned into null, and the classes in one order.
+
+    Fields as in PageContent; labels : classes, in the order of the study file, then by name.
+    background : labels of matched background.
+    """
+
+    settings: StudySettings
+    version: str
+    sequences: pl.DataFrame
+    quality: Mapping[str, Any]
+    history: pl.DataFrame
+    model: Mapping[str, Any]
+    predictions: pl.DataFrame
+    metrics: pl.DataFrame
+    confusion: pl.DataFrame
+    comparison: pl.DataFrame
+    profile: pl.DataFrame
+    regions: pl.DataFrame
+    enrichment: pl.DataFrame
+    overlap: pl.DataFrame
+    conservation: pl.DataFrame
+    region_genes: pl.DataFrame
+    files: Sequence[tuple[str, int, str]]
+    versions: Mapping[str, str]
+    seconds: Mapping[str, float]
+    labels: list[str]
+    background: list[str]
+
+    @property
+    def top(self) -> int:
+        """Rows shown of a long table."""
+        return self.settings.report.top
+
+
+def tidy(content: PageContent) -> Facts:
+    """Return the content with tables checked against their schemas, absent ones empty, and NaN as null.
+
+    Raises
+    ------
+    DataError : a table breaks its schema.
+    """
+    tables = {name: _table(getattr(content, name), schema) for name, schema in SCHEMAS.items()}
+    tables["history"] = _table(_as_history(content.history), HISTORY)
+    tables["predictions"] = _table(content.predictions, _predictions(content.predictions))
+    classes = content.settings.dataset.classes
+    facts: dict[str, Any] = {name: getattr(content, name) for name in AS_GIVEN} | tables
+    declared = [c.label for c in classes if not c.label_separator]
+    return Facts(**facts, labels=_labels(declared, tables), background=[c.label for c in classes if c.matched_to])
+
+
+def _table(table: pl.DataFrame | None, schema: Schema) -> pl.DataFrame:
+    if table is None or not table.height:
+        return empty(schema)
+    return check(table, schema).with_columns(pl.selectors.float().fill_nan(None))
+
+
+def _as_history(table: pl.DataFrame | None) -> pl.DataFrame | None:
+    if table is None or "epoch" not in table.columns:
+        return table
+    return table.with_columns(pl.col("epoch").cast(pl.Int64))
+
+
+def _predictions(table: pl.DataFrame | None) -> Schema:
+    names = [] if table is None else [name[2:] for name in table.columns if name.startswith("p_")]
+    schema = predictions_schema(names)
+    absent_allowed = {
+        name: column._replace(nullable=True) for name, column in schema.columns.items() if name.startswith("p_")
+    }
+    return schema._replace(columns=schema.columns | absent_allowed, key=())
+
+
+def _labels(declared: list[str], tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    found: set[str] = set()
+    for name in ("sequences", "predictions", "confusion", "profile", "regions", "overlap", "conservation"):
+        found |= set(tables[name]["label"].drop_nulls().to_list())
+    order = [label for label in dict.fromkeys(declared) if label in found]
+    return order + sorted(found - set(order), key=_natural)
+
+
+def _natural(label: str) -> list[tuple[int, str]]:
+    """Sort key that puts C2 before C10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", label)]

@@ -1,0 +1,177 @@
+"""The section on methods: paragraphs ready for a paper, written from the settings and the real numbers."""
+
+import polars as pl
+
+from phenolens.report import text
+from phenolens.report.blocks import Block, Bullets, Column, Section, Table
+from phenolens.report.content import Facts
+
+PROPERTIES = {"gc": "GC content", "masked": "share of soft-masked bases"}
+LINKS = {
+    "name": "share a name (family)",
+    "similarity": "are similar (identity at least {identity}, covering at least {coverage} of the shorter one; MMseqs2, both strands)",
+    "chrom": "lie on the same chromosome",
+}
+CUTS = {
+    "head_tail": "longer sequences keep both ends",
+    "head": "longer sequences keep their beginning",
+    "paper": "of longer sequences the first 300 and last 212 6-mers are kept",
+}
+
+
+def methods(facts: Facts) -> Section:
+    """Return the section on methods."""
+    paragraphs = [
+        ("Dataset", _dataset(facts)),
+        ("Groups and split", _split(facts)),
+        ("Model and training", _training(facts)),
+        ("Evaluation", _evaluation(facts)),
+        ("ALRW", _alrw(facts)),
+        ("Regions", _regions(facts)),
+        ("Motifs", _motifs(facts)),
+        ("Overlap and conservation", _controls(facts)),
+        ("Reproducibility", _software(facts)),
+    ]
+    blocks: list[Block] = [Bullets(paragraphs), *_times(facts)]
+    lead = "What was done, in words and with the numbers of this run; the text may be copied into a paper."
+    return Section("methods", "Methods", lead, blocks)
+
+
+def _dataset(facts: Facts) -> str:
+    settings, table = facts.settings.dataset, facts.sequences
+    sentences = []
+    for label in facts.labels:
+        part = table.filter(pl.col("label") == label)
+        sentences.append(
+            f"{label}: {text.plural(part.height, 'sequence')}, {text.plural(int(part['sequence'].str.len_bytes().sum()), 'base')}"
+        )
+    written = f"The dataset has {text.plural(table.height, 'sequence')} ({'; '.join(sentences) or 'none'})."
+    matched = [c for c in settings.classes if c.matched_to]
+    for source in matched:
+        alike = text.listing(PROPERTIES[m] for m in source.match)
+        written += (
+            f" Background “{source.label}” was drawn at random from the genome, {source.ratio:g} per sequence of “{source.matched_to}”, with the same "
+            f"chromosome and length"
+            + (f" and matched in {alike}" if source.match else "")
+            + ", overlapping no interval of another class."
+        )
+    limits = f"Sequences shorter than {text.plural(settings.min_length, 'base')}"
+    limits += f" or longer than {text.plural(settings.max_length, 'base')}" if settings.max_length else ""
+    return f"{written} {limits} were left out. All coordinates are 0-based and half-open."
+
+
+def _split(facts: Facts) -> str:
+    settings, table = facts.settings.dataset, facts.sequences
+    if settings.split == "random":
+        how = "Sequences were dealt to the splits at random, so related sequences may be on both sides."
+    elif settings.split == "chromosome":
+        how = f"Chromosomes {text.listing(settings.validation_chromosomes)} are validation, {text.listing(settings.test_chromosomes)} are test, all others training."
+    else:
+        coverage, identity = (
+            f"{100 * share:g} %" for share in (settings.similarity_coverage, settings.similarity_identity)
+        )
+        links = [LINKS[key].format(identity=identity, coverage=coverage) for key in settings.group_by]
+        linked = "; or ".join(["come from the same locus", *links])
+        how = f"Sequences were put into one group when they {linked}; links are transitive, over all classes together. Whole groups were dealt to the splits."
+    sizes = text.listing(
+        f"{text.count(table.filter(pl.col('split') == split).height)} {split}"
+        for split in ("train", "validation", "test")
+    )
+    return f"{how} {text.plural(table['group'].n_unique(), 'group')}; sequences: {sizes}."
+
+
+def _training(facts: Facts) -> str:
+    train, model = facts.settings.train, facts.model
+    size = f" ({text.count(model['parameters'])} parameters)" if isinstance(model.get("parameters"), int) else ""
+    tokens = f" Tokens: {model['tokens']}." if model.get("tokens") else ""
+    epochs = facts.history["epoch"].max()
+    done = f"; {epochs} were run" if isinstance(epochs, int) else ""
+    seeds = text.listing(str(facts.settings.seed + run) for run in range(train.runs))
+    weights = ", weighted by total / class count" if train.class_weights else ""
+    return (
+        f"The pre-trained model {model.get('name') or train.model}{size} was fine-tuned with all weights, {text.plural(train.runs, 'run')} (seed {seeds}).{tokens} "
+        f"Inputs have at most {text.count(train.max_tokens)} tokens; {CUTS[train.cut]}. Loss: cross-entropy{weights}. AdamW, learning rate {train.learning_rate:g} "
+        f"with {100 * train.warmup:g} % warm-up and cosine decay, weight decay {train.weight_decay:g}, batches of {train.batch_size * train.accumulate}, "
+        f"at most {text.plural(train.epochs, 'epoch')}{done}; training stops when validation loss has not improved for {text.plural(train.patience, 'epoch')}, and the epoch "
+        f"with the lowest validation loss is kept."
+        + (" The reverse complement of every training sequence was used too." if train.reverse_complement else "")
+    )
+
+
+def _evaluation(facts: Facts) -> str:
+    settings = facts.settings.evaluate
+    vote = " The vote averages the probabilities of the runs." if facts.settings.train.runs > 1 else ""
+    written = (
+        "The test sequences were used once, after training. AUROC and AUPRC are computed from probabilities, each class against the rest, and averaged over the classes; "
+        f"the predicted class is the one with the highest probability.{vote} "
+    )
+    if settings.bootstrap:
+        written += f"Intervals are 95 % percentile intervals of {text.count(settings.bootstrap)} bootstrap resamples of whole groups. "
+    written += (
+        f"Baselines were trained on the same split: logistic regression on {settings.kmer}-mer frequencies, nearest neighbour by {settings.kmer}-mer similarity, "
+        f"and length with GC content only. Metrics by length: {settings.length_bins} equal bins of log length; bins with fewer than {text.plural(settings.min_bin, 'sequence')} merged."
+    )
+    if facts.settings.train.random_split:
+        written += " To show what leakage would claim, one more model was trained and tested on a random split of the same sequences."
+    return written
+
+
+def _alrw(facts: Facts) -> str:
+    paper = facts.settings.explain.mode == "paper"
+    shared = (
+        "divided by 6 tokens also at the edges, as in the paper"
+        if paper
+        else "as the mean over the tokens that cover the base"
+    )
+    explained = text.listing(facts.settings.explain.splits)
+    return (
+        "Average local representation weight (Du, Zhong & Liu, J Transl Med 2024): in the last layer, the attention that the position from which the class is read pays "
+        f"to each token is summed over heads and given to the bases that the token covers, {shared}; each sequence's scores are divided by their Euclidean "
+        f"norm. The ALRW of a class is the mean over its sequences at each position. Explained: sequences of the {explained} split. Bases that no token covers have no score."
+    )
+
+
+def _regions(facts: Facts) -> str:
+    rule = facts.settings.explain
+    return (
+        f"High-ALRW regions are runs of at least {text.plural(rule.min_run, 'base')} whose score exceeds both the mean of the sequence and {rule.times_min:g} times "
+        f"its minimum, widened by {text.plural(rule.widen, 'base')} on each side; {text.plural(facts.regions.height, 'region')} in all. Positions were mapped back to the genome; "
+        "a region in bases that the reference genome lacks has no coordinates."
+    )
+
+
+def _motifs(facts: Facts) -> str:
+    settings = facts.settings.annotate
+    if not settings.motifs or not facts.enrichment.height:
+        return "No motif was tested."
+    controls = text.listing(sorted(set(facts.enrichment["control"].to_list())))
+    return (
+        f"{text.plural(facts.enrichment['motif_id'].n_unique(), 'motif')} of {settings.motifs} were scanned on both strands; a hit has p ≤ {settings.motif_p:g}. A sequence "
+        f"counts once, however many hits it has. Compared with {controls}: Fisher's exact test, one-sided (more often in the case); odds ratio with 1/2 "
+        "added to each cell and Woolf's 95 % interval; q-values by Benjamini and Hochberg over the motifs of each comparison."
+    )
+
+
+def _controls(facts: Facts) -> str:
+    if not facts.overlap.height and not facts.conservation.height:
+        return "No overlap or conservation was computed."
+    return (
+        f"Observed values were compared with {text.plural(facts.settings.annotate.controls, 'set')} of matched control regions (same lengths, at random places in the same sequences); "
+        "two-sided permutation p-value, q-values by Benjamini and Hochberg. The question answered is whether, within these sequences, the regions prefer the feature."
+    )
+
+
+def _software(facts: Facts) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(facts.versions.items()))
+    return f"phenolens {facts.version}; seed {facts.settings.seed} for everything random. Software: {versions or 'versions were not recorded'}."
+
+
+def _times(facts: Facts) -> list[Block]:
+    if not facts.seconds:
+        return []
+    table = pl.DataFrame({"stage": list(facts.seconds), "seconds": [float(s) for s in facts.seconds.values()]})
+    columns = (
+        Column("Stage", lambda row: str(row["stage"])),
+        Column("Wall time", lambda row: text.duration(row["seconds"]), "number"),
+    )
+    return [Table("times", "How long each stage took.", table, columns)]

@@ -1,0 +1,80 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from phenolens.core.schemas import PROFILE
+from phenolens.core.stats import group_bootstrap
+from phenolens.core.types import BaseScores
+from phenolens.explain.profile import profile
+
+
+def scores(values):
+    return BaseScores([f"s{i}" for i in range(len(values))], np.asarray(values, dtype=np.float32), "alrw")
+
+
+def test_means_and_counts_are_of_the_sequences_that_reach_a_position():
+    found = profile(
+        scores([[1, 2, np.nan], [3, np.nan, np.nan], [5, 6, 7]]), ["a", "a", "b"], ["x", "y", "z"], resamples=0
+    )
+    assert found.select("label", "position", "mean", "n").rows() == [
+        ("a", 0, 2, 2),
+        ("a", 1, 2, 1),
+        ("b", 0, 5, 1),
+        ("b", 1, 6, 1),
+        ("b", 2, 7, 1),
+    ]
+    assert found["low"].null_count() == found.height
+    assert found["method"].unique().to_list() == ["alrw"]
+
+
+def test_band_is_that_of_resampled_rows_of_whole_groups():
+    """Against the row-index bootstrap of core/stats, a second method; both are random, so they agree within noise."""
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(30), 4)
+    values = rng.normal(size=(30, 6))[groups] + 0.1 * rng.normal(size=(120, 6))
+    values[rng.random(values.shape) < 0.2] = np.nan
+    found = profile(scores(values), ["a"] * 120, [f"g{g}" for g in groups], resamples=4000, seed=2)
+    means = np.array([np.nanmean(values[rows], axis=0) for rows in group_bootstrap(groups, 4000, 3)])
+    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    np.testing.assert_allclose(found["low"], low, atol=0.03)
+    np.testing.assert_allclose(found["high"], high, atol=0.03)
+
+
+def test_near_copies_in_one_group_do_not_narrow_the_band():
+    values = np.random.default_rng(4).normal(size=(20, 3))
+    once = profile(scores(values), ["a"] * 20, [str(i) for i in range(20)], seed=5)
+    copies = profile(
+        scores(np.repeat(values, 10, axis=0)), ["a"] * 200, [str(i) for i in range(20) for _ in range(10)], seed=5
+    )
+    np.testing.assert_allclose(
+        once.select("low", "high", "mean").to_numpy(), copies.select("low", "high", "mean").to_numpy(), atol=1e-3
+    )
+
+
+def test_one_group_has_no_band_and_same_seed_same_band():
+    values = np.random.default_rng(6).random((4, 5))
+    assert profile(scores(values), ["a"] * 4, ["x"] * 4)["low"].null_count() == 5
+    first, second = (profile(scores(values), ["a"] * 4, list("wxyz"), seed=7) for _ in range(2))
+    assert first.equals(second)
+    assert (first["low"] <= first["mean"]).all()
+    assert (first["high"] >= first["mean"]).all()
+
+
+def test_position_that_only_one_group_reaches_has_no_band():
+    values = [[1, 5], [2, np.nan], [3, np.nan]]
+    found = profile(scores(values), ["a"] * 3, list("xyz"))
+    assert found["low"].is_null().to_list() == [False, True]
+    assert found["mean"].to_list() == [2, 5]
+
+
+def test_no_sequences_no_rows():
+    found = profile(scores(np.zeros((0, 0))), [], [])
+    assert found.height == 0
+    assert list(found.schema) == list(PROFILE.columns)
+
+
+@pytest.mark.parametrize("resamples", [1, 63, 64, 65, 200])
+def test_any_number_of_resamples(resamples):
+    values = np.random.default_rng(8).random((10, 4))
+    found = profile(scores(values), ["a"] * 10, [str(i) for i in range(10)], resamples=resamples)
+    assert found.select(pl.col("low", "high").is_not_null().all()).row(0) == (True, True)

@@ -1,0 +1,129 @@
+import gzip
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from phenolens.core.errors import DataError, InputError
+from phenolens.io import text
+from phenolens.io.fasta import IUPAC, read_fasta, write_fasta
+
+SHARED = Path(__file__).parents[2] / "../shared/data/herv"
+CONTENT = ">a first one\nACGTn\nRYacgt\n\n>b|LTR7\nA\n> c  x\ty \n  ACGT  \n"
+EXPECTED = [("a", "first one", "ACGTnRYacgt"), ("b|LTR7", None, "A"), ("c", "x\ty", "ACGT")]
+
+
+@pytest.fixture
+def fasta(tmp_path):
+    def write(content):
+        path = tmp_path / "a.fa"
+        path.write_bytes(content.encode())
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 24])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_records_whatever_the_wrapping_line_ends_and_batches(fasta, size, ending, monkeypatch):
+    monkeypatch.setitem(text.line_batches.__kwdefaults__, "size", size)
+    table = read_fasta(fasta(CONTENT.replace("\n", ending)))
+    assert table.rows() == EXPECTED
+    assert table.schema == {"name": pl.String, "description": pl.String, "sequence": pl.String}
+
+
+def test_gzip(tmp_path):
+    path = tmp_path / "a.fa.gz"
+    path.write_bytes(gzip.compress(CONTENT.encode()))
+    assert read_fasta(path).rows() == EXPECTED
+
+
+def test_every_iupac_letter_is_kept(fasta):
+    assert read_fasta(fasta(f">a\n{IUPAC}\n"))["sequence"].to_list() == [IUPAC]
+
+
+@pytest.mark.parametrize("size", [3, 1 << 24])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("ACGT\n", "line 1: begins with 'ACGT'; expected a FASTA file, whose first line begins with '>'"),
+        (">a\nA\n\n>\nA\n", "line 4: has a record without a name; expected '>name'"),
+        (">a\nA\n>b x\n>c\nA\n", "line 3: record b has no sequence; expected at least one base; remove the record"),
+        (">a\nA\n>b\n", "line 3: record b has no sequence; expected at least one base; remove the record"),
+        (">a\nA\n>b\nA\n>a x\nC\n", "line 5: names a record a again, after line 1; expected every name once; rename or remove one of the two records"),
+        (">a x\nA\nACQT\n", "line 3: record a holds 'Q'; expected DNA letters (ACGTNRYSWKMBDHV, either case); replace it by N"),
+        (">a\nACGU\n", "line 2: record a holds 'U'; expected DNA letters (ACGTNRYSWKMBDHV, either case); RNA: write T for U"),
+        (">a\nAC-GT\n", "line 2: record a holds '-'; expected DNA letters (ACGTNRYSWKMBDHV, either case); an alignment: remove the gaps"),
+        (">a\nAC GT\n", "line 2: record a holds ' '; expected DNA letters (ACGTNRYSWKMBDHV, either case); remove the space"),
+    ],
+)  # fmt: skip
+def test_bad_record(fasta, content, sentence, size, monkeypatch):
+    monkeypatch.setitem(text.line_batches.__kwdefaults__, "size", size)
+    path = fasta(content)
+    with pytest.raises(InputError) as caught:
+        read_fasta(path)
+    assert str(caught.value) == f"{path}, {sentence}"
+
+
+def test_blank_file(fasta):
+    path = fasta("\n\n")
+    with pytest.raises(InputError) as caught:
+        read_fasta(path)
+    assert str(caught.value) == f"{path}: has no record; expected '>name' and its sequence"
+
+
+def random_records(n):
+    generator = np.random.default_rng(4)
+    sequences = [
+        "".join(generator.choice(list("ACGTacgtN"), length))
+        for length in [1, 59, 60, 61, 120, *generator.integers(1, 400, n)]
+    ]
+    return pl.DataFrame({"name": [f"s{i}" for i in range(len(sequences))], "sequence": sequences})
+
+
+def test_round_trip_keeps_names_descriptions_and_case(tmp_path):
+    table = random_records(50).with_columns(description=pl.Series(["x y", None] * 27 + ["z"]))
+    write_fasta(tmp_path / "a.fa", table)
+    assert read_fasta(tmp_path / "a.fa").equals(table.select("name", "description", "sequence"))
+    lengths = {len(line) for line in (tmp_path / "a.fa").read_text().splitlines()}
+    assert (min(lengths), max(lengths)) == (1, 60)
+
+
+@pytest.mark.skipif(shutil.which("samtools") is None, reason="samtools is not installed")
+def test_samtools_reads_what_was_written(tmp_path):
+    table = random_records(20)
+    path = tmp_path / "a.fa"
+    write_fasta(path, table)
+    answer = subprocess.run(
+        ["samtools", "faidx", "-n", "1000", path, *table["name"]], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.splitlines()[1::2] == table["sequence"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("name", "sequence", "shown"),
+    [("a b", "A", "'a b'"), (None, "A", "None"), ("", "A", "''"), ("a", "", "'a'"), ("a", None, "'a'")],
+)
+def test_what_cannot_be_written(tmp_path, name, sequence, shown):
+    path = tmp_path / "a.fa"
+    table = pl.DataFrame({"name": [name], "sequence": [sequence]}, schema={"name": pl.String, "sequence": pl.String})
+    with pytest.raises(DataError) as caught:
+        write_fasta(path, table)
+    assert str(caught.value) == (
+        f"table for {path}: record {shown} has no usable name or no sequence; expected a name without white space, and bases"
+    )
+    assert not path.exists()
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("name", ["ltr7_copies.hg19.fa", "proviruses.fa", "erv_genes_ervsearch.fa"])
+def test_real_files_against_joining_lines_by_hand(name):
+    path = SHARED / name
+    if not path.is_file():
+        pytest.skip("the shared data is not here")
+    records = [record.partition("\n") for record in path.read_text().split(">")[1:]]
+    expected = [(head.split()[0], body.replace("\n", "")) for head, _, body in records]
+    assert read_fasta(path).select("name", "sequence").rows() == expected

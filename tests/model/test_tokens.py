@@ -1,0 +1,179 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import kept_tokens, kmers
+from tiny import random_sequences
+from transformers import BertTokenizer
+
+from phenolens.core.errors import DataError
+from phenolens.core.settings import TrainSettings
+from phenolens.model.tokens import encode, gate, padded, quality
+from phenolens.model.vocabulary import bpe_rule, kmer_rule, kmer_vocabulary
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+DNA = st.lists(st.text("ACGTNacgtn", max_size=80), min_size=1, max_size=6)
+
+
+def train_settings(**changes):
+    return TrainSettings.model_validate({"max_tokens": 512, **changes})
+
+
+def rule(k=6, **changes):
+    return kmer_rule(kmer_vocabulary(k), train_settings(**changes))
+
+
+def hugging_face(k):
+    return BertTokenizer(vocab=kmer_vocabulary(k), do_lower_case=False)
+
+
+def ids_of(tokens, i):
+    return tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]].tolist()
+
+
+def spans_of(tokens, i):
+    return [tuple(s) for s in tokens.spans[tokens.offsets[i] : tokens.offsets[i + 1]].tolist()]
+
+
+@pytest.mark.parametrize("k", [3, 4, 5, 6])
+def test_kmer_ids_equal_hugging_faces_on_joined_kmers(k):
+    tokenizer, own = hugging_face(k), rule(k)
+
+    @settings(max_examples=40, deadline=None)
+    @given(DNA)
+    def equal(sequences):
+        tokens = encode(own, sequences)
+        expected = tokenizer([" ".join(kmers(s, k)) for s in sequences])["input_ids"]
+        assert [ids_of(tokens, i) for i in range(len(sequences))] == expected
+
+    equal()
+
+
+@settings(max_examples=60, deadline=None)
+@given(DNA, st.sampled_from(["head_tail", "head", "paper"]), st.integers(5, 60))
+def test_spans_spell_the_tokens_that_the_cut_keeps(sequences, cut, max_tokens):
+    own = rule(4, cut=cut, max_tokens=max_tokens)
+    tokens = encode(own, sequences)
+    assert tokens.lengths.max() <= max_tokens
+    for i, sequence in enumerate(sequences):
+        words = kmers(sequence, 4)
+        kept = kept_tokens(len(words), max_tokens - 2, cut)
+        assert spans_of(tokens, i) == [(-1, -1), *((j, j + 4) for j in kept), (-1, -1)]
+        assert ids_of(tokens, i)[1:-1] == [own.vocabulary.get(words[j], own.unknown) for j in kept]
+
+
+def test_paper_cut_is_hugging_faces_truncation_of_first_300_and_last_212():
+    sequences = [s[:n] for s, n in zip(random_sequences(7, 900, 1), [5, 6, 150, 305, 400, 516, 900], strict=True)]
+    joined = [" ".join(kmers(s, 6)[:300] + kmers(s, 6)[-212:]) for s in sequences]
+    expected = hugging_face(6)(joined, truncation=True, max_length=512)["input_ids"]
+    tokens = encode(rule(6, cut="paper"), sequences)
+    assert [ids_of(tokens, i) for i in range(7)] == expected
+    assert tokens.lengths[-1] == 512
+
+
+def test_head_tail_keeps_a_sequence_that_fits_whole_and_never_repeats():
+    tokens = encode(
+        rule(6, cut="head_tail"), [s[:n] for s, n in zip(random_sequences(3, 900, 2), [515, 516, 900], strict=True)]
+    )
+    starts = [[s for s, _ in spans_of(tokens, i)[1:-1]] for i in range(3)]
+    assert starts[0] == list(range(510))
+    assert [len(s) for s in starts] == [510, 510, 510]
+    assert all(len(set(s)) == len(s) and s[0] == 0 for s in starts)
+    assert starts[2][-1] == 894
+    assert starts[2][298:300] == [298, 684]  # 299 of 510 are 300 / 512
+
+
+def test_all_sequences_together_are_each_alone():
+    sequences = [*random_sequences(5, 70, 3), "", "ACG", "acgtNNACGTACGT"]
+    own = rule(6, max_tokens=40)
+    together = encode(own, sequences)
+    for i, sequence in enumerate(sequences):
+        alone = encode(own, [sequence])
+        assert ids_of(together, i) == ids_of(alone, 0)
+        assert spans_of(together, i) == spans_of(alone, 0)
+
+
+def test_letters_outside_ascii_do_not_shift_spans():
+    tokens = encode(rule(3), ["ACGßACG"])
+    assert spans_of(tokens, 0)[1:-1] == [(i, i + 3) for i in range(5)]
+    assert (np.array(ids_of(tokens, 0)) == 1).tolist() == [False, False, True, True, True, False, False]
+
+
+def test_bpe_equals_the_tokenizer_and_its_spans_tile_the_sequence():
+    sequences = random_sequences(30, 120, 4)
+    own = bpe_rule(sequences, 400, train_settings())
+    tokens = encode(own, [*sequences, sequences[0].lower(), "ACGNNNRYACG"])
+    for i, sequence in enumerate([*sequences, sequences[0], "ACGNNNRYACG"]):
+        spans = spans_of(tokens, i)
+        assert [s for s, _ in spans] == [0, *(e for _, e in spans[:-1])]
+        assert spans[-1][1] == len(sequence)
+        words = [own.tokenizer.convert_ids_to_tokens(t) for t in ids_of(tokens, i)]
+        assert words == [sequence[s:e] for s, e in spans]
+        assert ids_of(tokens, i) == own.tokenizer(sequence)["input_ids"]
+
+
+@pytest.mark.parametrize("cut", ["head", "paper"])
+def test_bpe_cut_from_the_end_is_hugging_faces_truncation(cut):
+    sequences = random_sequences(5, 200, 5)
+    own = bpe_rule(sequences, 300, train_settings(max_tokens=20, cut=cut))
+    tokens = encode(own, sequences)
+    assert [ids_of(tokens, i) for i in range(5)] == own.tokenizer(sequences, truncation=True, max_length=20)[
+        "input_ids"
+    ]
+
+
+def test_quality_counts_n_apart_and_what_is_cut_off():
+    found = quality(own := rule(3), encode(own, ["ACGTNACGT"]), ["ACGTNACGT"])
+    assert found == (0.0, pytest.approx(3 / 7), 7.0, 0.0)
+    found = quality(own, encode(own, ["ACGTRACGT", "ACG"]), ["ACGTRACGT", "ACG"])
+    assert found == (pytest.approx(3 / 8), 0.0, 4.0, 0.0)
+    own = rule(3, max_tokens=6)
+    assert quality(own, encode(own, ["ACGTACGTAC"]), ["ACGTACGTAC"]).cut_off == pytest.approx(0.5)
+
+
+def test_gate_passes_soft_masked_dna_and_stops_proteins_gaps_and_nothing():
+    own, bpe = rule(6), bpe_rule(random_sequences(5, 100, 6), 300, train_settings())
+    dna = [s.lower() for s in random_sequences(4, 50, 7)]
+    assert gate(own, encode(own, dna), dna).unknown == 0
+    for r in (own, bpe):
+        with pytest.raises(
+            DataError, match=r"100\.0% of their tokens are unknown.*at most 5\.0% \(train\.max_unknown\).*A C G T"
+        ):
+            gate(r, encode(r, ["MKVLWEPQ" * 5]), ["MKVLWEPQ" * 5])
+        with pytest.raises(DataError, match="contain an N"):
+            gate(r, encode(r, ["ACGTAC" + "N" * 50]), ["ACGTAC" + "N" * 50])
+    with pytest.raises(DataError, match="none gives a token; expected at least 6 bases"):
+        gate(own, encode(own, ["ACG"]), ["ACG"])
+
+
+def test_gate_counts_what_max_unknown_allows():
+    sequences = ["ACGTACGTRACGTACGT"]  # 3 of 15 3-mers hold the R
+    for limit, stops in ((0.19, True), (0.2, False)):
+        own = rule(3, max_unknown=limit)
+        if stops:
+            with pytest.raises(DataError):
+                gate(own, encode(own, sequences), sequences)
+        else:
+            assert gate(own, encode(own, sequences), sequences).unknown == pytest.approx(0.2)
+
+
+def test_padded_rows_hold_their_tokens_and_never_an_empty_mask():
+    own = bpe_rule(random_sequences(5, 100, 6), 300, train_settings())
+    tokens = encode(own, ["ACGTACGT", "", "A"])
+    ids, mask, spans = padded(own, tokens, np.array([2, 1, 0]))
+    assert mask.sum(axis=1).tolist() == [1, 1, tokens.lengths[0]]
+    assert ids[0, 0] == ids_of(tokens, 2)[0]
+    assert ids[2].tolist() == ids_of(tokens, 0)
+    assert (ids[mask == 0] == own.pad).all()
+    assert (spans[mask == 0] == -1).all()
+    assert spans[2].tolist() == [list(s) for s in spans_of(tokens, 0)]
+
+
+@pytest.mark.shared_data
+def test_vocabulary_is_dnaberts_own():
+    source = SHARED / "tokenizers" / "dnabert_k6" / "vocab.txt"
+    if not source.is_file():
+        pytest.skip("DNABERT's vocabulary is not here")
+    assert list(kmer_vocabulary(6)) == source.read_text().split()

@@ -1,0 +1,369 @@
+"""A made-up finished run, seeded: realistic sizes, every table filled, nothing taken from the code under test."""
+
+import numpy as np
+import polars as pl
+from sklearn import metrics as sk
+
+from phenolens.core.schemas import (
+    COMPARISON,
+    CONFUSION,
+    CONSERVATION,
+    ENRICHMENT,
+    METRICS,
+    OVERLAP,
+    PROFILE,
+    REGION_GENES,
+    REGIONS,
+    SEQUENCES,
+)
+from phenolens.core.settings import StudySettings
+from phenolens.report.page import PageContent
+
+RUNS = {
+    "vote": 1.25,
+    "run-0": 1.2,
+    "run-1": 1.15,
+    "run-2": 1.1,
+    "k-mer logistic": 0.8,
+    "nearest neighbour": 0.55,
+    "composition": 0.12,
+}
+FAMILIES = ("LTR7", "HERVH-int", "THE1B", "MLT1C", "LTR12C", "HERVK-int", "LTR5_Hs", "MSTA")
+MOTIFS = (
+    "SOX2",
+    "POU5F1",
+    "KLF4",
+    "CTCF",
+    "NFYA",
+    "GATA4",
+    "ZNF143",
+    "YY1",
+    "TP53",
+    "NR5A2",
+    "FOXA1",
+    "MAFK",
+    "TFAP2C",
+    "OTX2",
+    "ZNF331",
+)
+
+
+def table(schema, rows):
+    """A table with the schema's columns and types from tuples."""
+    return pl.DataFrame(rows, schema={n: c.dtype for n, c in schema.columns.items()}, orient="row")
+
+
+def labels_of(classes):
+    names = [
+        "ERV",
+        "background",
+        "LINE",
+        "SINE",
+        "enhancer",
+        "promoter",
+        "CTCF site",
+        "open chromatin",
+        "TF site",
+        "olfactory",
+        "immune",
+    ]
+    return names[:classes]
+
+
+def settings(labels, **report):
+    classes = [
+        {"label": label, "intervals": f"{label}.bed", "steps": [{"merge": 10}, {"min_length": 150}]}
+        for label in labels
+        if label != "background"
+    ]
+    classes += (
+        [{"label": "background", "matched_to": labels[0], "exclude": ["repeats.bed"], "margin": 100}]
+        if "background" in labels
+        else []
+    )
+    return StudySettings.model_validate(
+        {
+            "name": "erv-chr22",
+            "dataset": {"genome": "chr22.fa.gz", "classes": classes},
+            "train": {"runs": 3, "random_split": True},
+            "annotate": {
+                "genes": "genes.gff3.gz",
+                "signals": {"phyloP primates": "phylop.bw"},
+                "features": {"enhancer": "enhancers.bed"},
+            },
+            "report": {"question": "Can a DNA language model tell endogenous retroviruses from matched background?"}
+            | report,
+        }
+    )
+
+
+def sequences(labels, n, rng):
+    rows = []
+    for i in range(n):
+        label = labels[i % len(labels)]
+        length = int(np.clip(rng.lognormal(6.0, 0.55), 150, 4000))
+        gc = float(np.clip(rng.normal(0.45 + 0.015 * (i % len(labels)), 0.06), 0.2, 0.8))
+        letters = "".join(rng.choice(list("ACGT"), size=length, p=[(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2]))
+        start = int(rng.integers(16_000_000, 51_000_000))
+        group = f"g{rng.integers(1, n // 3 + 2)}"
+        split = ("train", "train", "train", "validation", "test")[int(group[1:]) % 5]
+        chrom = "chr22" if i % 4 else "chr21"
+        family = FAMILIES[i % len(FAMILIES)] if label == labels[0] else None
+        shuffled = str(rng.choice(["train", "validation", "test"], p=[0.65, 0.15, 0.2]))
+        origin = "matched" if label == "background" else "intervals"
+        rows.append(
+            (
+                f"s{i}",
+                chrom,
+                start,
+                start + length,
+                "+-"[i % 2],
+                None,
+                family,
+                origin,
+                f"l{i}",
+                letters,
+                label,
+                group,
+                split,
+                shuffled,
+            )
+        )
+    return table(SEQUENCES, rows)
+
+
+def predictions(sequences, labels, rng):
+    parts = []
+    for run, strength in {**RUNS, "random:run-0": 2.2}.items():
+        shuffled = run.startswith("random:")
+        test = sequences.filter(pl.col("random_split" if shuffled else "split") == "test")
+        truth = np.array([labels.index(label) for label in test["label"]])
+        scores = rng.normal(0, 1, (test.height, len(labels)))
+        scores[np.arange(test.height), truth] += 1.6 * strength
+        p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+        constants = {"run": run.removeprefix("random:"), "split": "random test" if shuffled else "test"}
+        columns = {f"p_{label}": p[:, k] for k, label in enumerate(labels)}
+        parts.append(
+            test.select(*(pl.lit(v).alias(k) for k, v in constants.items()), "sequence_id", "label").with_columns(
+                **columns
+            )
+        )
+    return pl.concat(parts)
+
+
+def metrics(predictions, labels, lengths):
+    rows = []
+
+    def add(run, split, label, bin_name, name, value, n, width=0.04):
+        wide = width * (4 if bin_name else 1)
+        rows.append(
+            (run, split, label, bin_name, name, float(value), float(value - wide), float(min(1, value + wide)), n)
+        )
+
+    for (run, split), part in predictions.group_by("run", "split", maintain_order=True):
+        truth = np.array([labels.index(label) for label in part["label"]])
+        p = part.select([f"p_{label}" for label in labels]).to_numpy()
+        guess, one = p.argmax(1), np.eye(len(labels))[truth]
+        n = part.height
+        add(run, split, None, None, "accuracy", sk.accuracy_score(truth, guess), n)
+        add(run, split, None, None, "balanced_accuracy", sk.balanced_accuracy_score(truth, guess), n)
+        add(run, split, None, None, "f1_macro", sk.f1_score(truth, guess, average="macro", zero_division=0), n)
+        add(run, split, None, None, "f1_weighted", sk.f1_score(truth, guess, average="weighted", zero_division=0), n)
+        add(run, split, None, None, "auroc_macro", sk.roc_auc_score(one, p, average="macro"), n)
+        add(run, split, None, None, "auprc_macro", sk.average_precision_score(one, p, average="macro"), n)
+        add(run, split, None, None, "mcc", sk.matthews_corrcoef(truth, guess), n, 0.08)
+        for k, label in enumerate(labels):
+            add(run, split, label, None, "recall", (guess[truth == k] == k).mean(), int((truth == k).sum()))
+            add(run, split, label, None, "auroc", sk.roc_auc_score(one[:, k], p[:, k]), n)
+        size = np.array([lengths[s] for s in part["sequence_id"]])
+        edges = np.quantile(size, np.linspace(0, 1, 7)).astype(int)
+        for low, high in zip(edges[:-1], edges[1:] - 1, strict=True):
+            inside = (size >= low) & (size <= high)
+            if len(set(truth[inside])) == len(labels):
+                add(
+                    run,
+                    split,
+                    None,
+                    f"{low}-{high}",
+                    "auroc_macro",
+                    sk.roc_auc_score(one[inside], p[inside], average="macro"),
+                    int(inside.sum()),
+                )
+    return table(METRICS, rows)
+
+
+def confusion(predictions, labels):
+    rows = []
+    for (run, split), part in predictions.group_by("run", "split", maintain_order=True):
+        guess = part.select([f"p_{label}" for label in labels]).to_numpy().argmax(1)
+        for label in labels:
+            for k, predicted in enumerate(labels):
+                rows.append(
+                    (run, split, label, predicted, int(((part["label"] == label).to_numpy() & (guess == k)).sum()))
+                )
+    return table(CONFUSION, rows)
+
+
+def profile(labels, rng, positions=512):
+    rows = []
+    for k, label in enumerate(labels):
+        bump = (
+            np.exp(-(((np.arange(positions) - 60 - 30 * k) / 25) ** 2)) * 0.03
+            + 0.045
+            + 0.004 * np.sin(np.arange(positions) / 40 + k)
+        )
+        mean = bump + rng.normal(0, 0.0012, positions)
+        n = (320 * np.exp(-np.arange(positions) / 330)).astype(int) + 1
+        rows += [
+            ("alrw", label, i, mean[i], mean[i] - 0.05 / np.sqrt(n[i]), mean[i] + 0.05 / np.sqrt(n[i]), int(n[i]))
+            for i in range(positions)
+        ]
+    return table(PROFILE, rows)
+
+
+def regions(sequences, rng):
+    rows = []
+    for i, row in enumerate(sequences.filter(pl.col("split") == "test").iter_rows(named=True)):
+        for j in range(int(rng.poisson(1.4))):
+            size = int(rng.integers(16, 60))
+            at = int(rng.integers(0, max(1, len(row["sequence"]) - size)))
+            place = (
+                (row["chrom"], row["start"] + at, row["start"] + at + size, row["strand"])
+                if i % 15
+                else (None, None, None, None)
+            )
+            rows.append(
+                (
+                    f"r{i}.{j}",
+                    row["sequence_id"],
+                    row["label"],
+                    at,
+                    at + size,
+                    *place,
+                    float(rng.gamma(9, 0.012)),
+                    row["sequence"][at : at + size],
+                )
+            )
+    return table(REGIONS, rows)
+
+
+def enrichment(labels, rng):
+    rows = []
+    for k, motif in enumerate(MOTIFS * 3):
+        a, c = int(rng.integers(6, 90)) + (60 if k < 4 else 0), int(rng.integers(10, 90))
+        ratio = (a + 0.5) * (200.5 - c) / ((220.5 - a) * (c + 0.5))
+        se = np.sqrt(1 / (a + 0.5) + 1 / (220.5 - a) + 1 / (c + 0.5) + 1 / (200.5 - c))
+        p = float(np.clip(np.exp(-3 * max(0, np.log(ratio) / se)), 1e-30, 1))
+        low, high = float(ratio * np.exp(-1.96 * se)), float(ratio * np.exp(1.96 * se))
+        rows.append(
+            (
+                labels[0],
+                labels[-1],
+                f"MA{k:04d}.1",
+                motif,
+                a,
+                220,
+                c,
+                200,
+                a / 9,
+                c / 9,
+                float(ratio),
+                low,
+                high,
+                p,
+                min(1.0, p * 15),
+            )
+        )
+    return table(ENRICHMENT, rows)
+
+
+def against_controls(schema, labels, names, rng, scale):
+    rows = []
+    for name in names:
+        for label in labels:
+            middle = float(rng.uniform(0.15, 0.5)) * scale
+            seen = middle * float(rng.uniform(0.75, 1.5))
+            p = float(np.exp(-0.5 * ((seen / middle - 1) / 0.07) ** 2)) + 0.002
+            covered = [0.94] if schema is CONSERVATION else []
+            rows.append((label, name, 180, *covered, seen, middle, middle * 0.86, middle * 1.14, p, min(1.0, p * 4)))
+    return table(schema, rows)
+
+
+def quality(labels):
+    balance = [
+        {
+            "classes": [labels[0], other],
+            "covariate": name,
+            "means": [0.4, 0.41],
+            "smd": smd,
+            "auroc": 0.5 + abs(smd or 0) / 3.5,
+            "background": True,
+        }
+        for other in labels[1:]
+        for name, smd in (("log_length", 0.01), ("gc", 0.18), ("masked", -0.07), ("cpg", None))
+    ]
+    account = [
+        {"label": labels[0], "kind": "left out", "reason": "shorter than 150 bases", "n": 41, "bases": 3123},
+        {"label": labels[0], "kind": "left out", "reason": "more than half N", "n": 3, "bases": 1300},
+        {"label": labels[-1], "kind": "taken", "reason": "matched background", "n": 600, "bases": None},
+    ]
+    leakage = {
+        "split": {"duplicates": 0, "twins": 0, "groups_on_both_sides": 0, "loci_on_both_sides": 0},
+        "random_split": {"duplicates": 12, "twins": 3, "groups_on_both_sides": 211, "loci_on_both_sides": 37},
+    }
+    reasons = ["GC content differs between ERV and background (SMD 0.18)"]
+    return {
+        "verdict": "usable with care",
+        "reasons": reasons,
+        "leakage": leakage,
+        "balance": balance,
+        "account": account,
+    }
+
+
+def fake_study(classes=2, n=1200, seed=7):
+    """PageContent of a made-up run with this many classes and sequences."""
+    rng = np.random.default_rng(seed)
+    labels = labels_of(classes)
+    dna = sequences(labels, n, rng)
+    guesses = predictions(dna, labels, rng)
+    lengths = dict(zip(dna["sequence_id"], dna["sequence"].str.len_bytes(), strict=True))
+    found = regions(dna, rng)
+    genes = [
+        (r, f"ENSG{i % 37:011d}", f"GENE{i % 37}", "protein_coding", 0 if i % 3 else 1200 * i)
+        for i, r in enumerate(found["region_id"])
+    ]
+    history = [
+        (f"run-{r}", e, 0.7 * 0.82**e + 0.02 * r, 0.66 * 0.9**e + 0.004 * e**1.6 + 0.02 * r)
+        for r in range(3)
+        for e in range(1, 9)
+    ]
+    files = [
+        ("dataset/sequences.parquet", 812_345, "every sequence with its class, group and split"),
+        ("dataset/quality.json", 4_321, "the certificate of the dataset"),
+        ("train/run-0/model.safetensors", 14_200_345, "weights of the fine-tuned model, first run"),
+        ("evaluate/metrics.tsv", 30_123, "every metric with its interval"),
+        ("explain/regions.bed", 20_345, "high-ALRW regions for a genome browser"),
+        ("annotate/enrichment.tsv", 12_345, "motif enrichment, all motifs"),
+    ]
+    return PageContent(
+        settings=settings(labels),
+        version="0.1.0",
+        sequences=dna,
+        quality=quality(labels),
+        history=pl.DataFrame(history, schema=["run", "epoch", "train_loss", "validation_loss"], orient="row"),
+        model={"name": "bert-small", "parameters": 1_834_242, "tokens": "overlapping 6-mers", "longest": 515},
+        predictions=guesses,
+        metrics=metrics(guesses, labels, lengths),
+        confusion=confusion(guesses, labels),
+        comparison=table(COMPARISON, [("vote", "k-mer logistic", "test", "auroc_macro", 0.07, 0.03, 0.11, None, 240)]),
+        profile=profile(labels, rng),
+        regions=found,
+        enrichment=enrichment(labels, rng),
+        overlap=against_controls(OVERLAP, labels, ("gene", "exon", "enhancer"), rng, 1.0),
+        conservation=against_controls(CONSERVATION, labels, ("phyloP primates", "phastCons"), rng, 0.4),
+        region_genes=table(REGION_GENES, genes),
+        files=files,
+        versions={"torch": "2.13", "transformers": "5.23", "polars": "2.1", "numpy": "2.4"},
+        seconds={"dataset": 12.2, "train": 431.0, "evaluate": 20.4, "explain": 33.1, "annotate": 14.9},
+    )

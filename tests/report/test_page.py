@@ -1,0 +1,379 @@
+"""The page: every section, the real numbers, nothing from outside, nothing unescaped, the same bytes, and never a crash."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import fields, replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polars as pl
+import pytest
+from sklearn.metrics import matthews_corrcoef, roc_auc_score
+
+from phenolens.core.errors import DataError
+from phenolens.core.settings import StudySettings
+from phenolens.report.content import SCHEMAS, PageContent, tidy
+from phenolens.report.glossary import TERMS
+from phenolens.report.page import page, page_tables, sections
+
+HERE = Path(__file__).parent
+IDS = [
+    "summary",
+    "asked",
+    "data",
+    "performance",
+    "length",
+    "alrw",
+    "regions",
+    "motifs",
+    "overlap",
+    "conservation",
+    "methods",
+    "files",
+    "glossary",
+]
+TABLES = [*SCHEMAS, "history", "predictions"]
+
+
+class Reader(HTMLParser):
+    """Collects text, ids, links, and what an outside resource could hang on; checks that tags close."""
+
+    VOID = frozenset({"meta", "link", "br"})
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.ids, self.links, self.sources, self.words, self.scripts = [], [], [], [], [], 0
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.scripts += tag == "script" or any(name.startswith("on") for name in given)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if "id" in given:
+            self.ids.append(given["id"])
+        if tag == "a" and "href" in given:
+            self.links.append(given["href"])
+        self.sources += [value for name, value in given.items() if name in ("src", "href") and tag != "a"]
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in self.VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join("".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def read(html):
+    return Reader(html)
+
+
+@pytest.fixture
+def bare(study):
+    return PageContent(settings=study.settings, version="0.1.0")
+
+
+def test_every_section_is_there_in_order_and_in_the_menu(html, read):
+    assert re.findall(r'<section id="([^"]+)"', html) == IDS
+    assert [link[1:] for link in read.links[: len(IDS)]] == IDS
+    assert not read.open
+
+
+def test_every_section_has_a_title_and_a_sentence(study):
+    for section in sections(tidy(study)):
+        assert section.title
+        assert section.lead.strip().endswith((".", "?"))
+        assert "None" not in section.lead
+        assert "nan" not in section.lead
+
+
+def test_nothing_comes_from_outside(html, read):
+    assert read.scripts == 0
+    assert all(source.startswith(("data:,", "#")) for source in read.sources)
+    assert not re.search(r"@import|url\((?!#)", html)
+    assert not [link for link in read.links if re.match(r"[a-z]+:|//", link)]
+
+
+def test_ids_are_unique_and_links_inside_the_page_arrive(read):
+    assert len(read.ids) == len(set(read.ids))
+    assert {link[1:] for link in read.links if link.startswith("#")} <= set(read.ids)
+
+
+def test_numbers_of_the_page_are_those_of_the_predictions(study, read):
+    test = study.predictions.filter((pl.col("run") == "vote") & (pl.col("split") == "test"))
+    auroc = roc_auc_score((test["label"] == "ERV").to_numpy(), test["p_ERV"].to_numpy())
+    guess = (test["p_ERV"] < test["p_background"]).to_numpy()
+    assert f"On {test.height} test sequences that it never saw, the model reaches AUROC {auroc:#.3g} (" in read.text
+    assert f"{matthews_corrcoef((test['label'] == 'background').to_numpy(), guess):#.3g} (" in read.text
+    kmer = study.predictions.filter((pl.col("run") == "k-mer logistic") & (pl.col("split") == "test"))
+    best = roc_auc_score((kmer["label"] == "ERV").to_numpy(), kmer["p_ERV"].to_numpy())
+    assert f"the best simple baseline, 6-mer logistic regression, gives {best:#.3g} (" in read.text
+
+
+def test_numbers_of_the_page_are_those_of_the_sequences(study, read):
+    lengths = [len(s) for s in study.sequences["sequence"]]
+    groups = len(set(study.sequences["group"]))
+    assert f"{len(lengths):,} sequences ({sum(lengths):,} bases) in 2 classes and {groups} groups" in read.text
+    assert "no group lies in more than one split" in read.text
+
+
+def test_a_group_in_two_splits_is_said(study, bare):
+    mixed = study.sequences.filter(pl.col("split") != "validation").with_columns(group=pl.lit("g1"))
+    text = Reader(page(replace(bare, sequences=mixed))).text
+    assert "1 lie in more than one split, so the test is not independent" in text
+
+
+def test_random_split_stands_beside_the_grouped_one(study):
+    table = page_tables(study)["random-split"]
+    row = table.filter(metric="AUROC").row(0, named=True)
+    assert row["difference"] == pytest.approx(row["random"] - row["grouped"])
+    metrics = study.metrics.filter(
+        pl.col("class").is_null() & pl.col("bin").is_null() & (pl.col("metric") == "auroc_macro")
+    )
+    assert row["random"] == metrics.filter(split="random test")["value"][0]
+    assert row["grouped"] == metrics.filter(split="test", run="vote")["value"][0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.03, 0.11, "the model is better"), (-0.02, 0.1, "no clear difference"), (-0.2, -0.1, "the baseline is better")],
+)
+def test_the_paired_interval_says_who_is_better(study, bare, low, high, words):
+    paired = study.comparison.with_columns(low=pl.lit(low), high=pl.lit(high))
+    assert (
+        words
+        in Reader(page(replace(bare, metrics=study.metrics.filter(pl.col("bin").is_null()), comparison=paired))).text
+    )
+
+
+@pytest.mark.parametrize(
+    ("shift", "words"),
+    [(0.5, "the model is better, the 95 % intervals do not overlap"), (0.0, "the 95 % intervals overlap")],
+)
+def test_without_a_paired_interval_overlap_decides(study, bare, shift, words):
+    model = pl.col("run").is_in(["vote", "k-mer logistic"]) & (pl.col("metric") == "auroc_macro")
+    even = study.metrics.filter(model & pl.col("bin").is_null() & (pl.col("split") == "test")).with_columns(
+        value=0.45, low=0.4, high=0.5
+    )
+    moved = even.with_columns(
+        pl.when(pl.col("run") == "vote").then(pl.col(n) + shift).otherwise(pl.col(n)) for n in ("value", "low", "high")
+    )
+    text = Reader(page(replace(bare, metrics=moved))).text
+    assert words in text
+    assert ("no better than guessing" in text) == (shift == 0.0)
+
+
+def test_without_a_significant_motif_the_page_says_so_and_still_shows_the_rows(study, bare):
+    dull = study.enrichment.with_columns(q_value=pl.lit(0.6))
+    text = Reader(page(replace(bare, enrichment=dull, regions=study.regions))).text
+    assert "none occurs significantly more often" in text
+    assert "None is significant" in text
+    assert study.enrichment.sort("p_value")["motif_id"][0] in text
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_any_table_may_be_missing_or_empty(name, study, bare):
+    rest = {n: getattr(study, n).head(40) for n in TABLES if n not in (name, "sequences", "profile", "metrics")}
+    for absent in (None, getattr(study, name).head(0)):
+        found = sections(tidy(replace(bare, **{**rest, name: absent})))
+        assert [section.id for section in found] == IDS
+        assert all(section.lead for section in found)
+
+
+def test_a_page_of_nothing_says_why_each_section_is_empty(bare):
+    html = page(bare)
+    assert re.findall(r'<section id="([^"]+)"', html) == IDS
+    assert "<figure" not in html
+    assert html.count("nothing is shown") + html.count("nothing to show") >= 7
+
+
+def test_one_sequence_one_row_everywhere(study):
+    first = study.sequences.head(1)
+    one = {n: getattr(study, n).head(1) for n in TABLES if n != "sequences"}
+    assert Reader(page(replace(study, sequences=first, **one))).ids
+
+
+def test_an_absent_number_is_a_dash_and_never_a_zero(study, bare):
+    absent = study.conservation.head(1).with_columns(
+        pl.lit(float("nan")).alias(n) for n in ("observed", "low", "q_value")
+    )
+    html = page(replace(bare, conservation=absent))
+    row = re.search(r'<section id="conservation">.*?<tbody>(.*?)</tbody>', html, re.DOTALL)[1]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+    assert cells[4] == "–"
+    assert cells[-1] == "–"
+    assert "No mean is defined, so none is drawn." in html
+
+
+def test_a_table_that_breaks_its_schema_is_named(bare, study):
+    with pytest.raises(DataError, match=r"METRICS.*value"):
+        page(replace(bare, metrics=study.metrics.drop("value")))
+
+
+EVIL = "<script>alert('x')</script>&amp;\"$x^2$"
+
+
+def evil_study(fake_study):
+    """The same study with markup wherever a word of an input file can stand."""
+    study = fake_study(classes=2, n=60)
+    changed = {}
+    for name in TABLES:
+        table = getattr(study, name)
+        if name == "predictions":
+            table = table.rename({"p_ERV": f"p_{EVIL}"})
+        keep = {
+            "run",
+            "split",
+            "random_split",
+            "metric",
+            "strand",
+            "method",
+            "bin",
+            "sequence_id",
+            "region_id",
+            "run_a",
+            "run_b",
+        }
+        keep |= {"motif_id", "gene_id", "feature", "signal", "group", "locus", "origin", "sequence"}
+        words = [c for c, dtype in table.schema.items() if dtype == pl.String and c not in keep]
+        ids = [c for c in ("motif_id", "gene_id", "feature", "signal") if c in table.columns]
+        marked = [pl.col(c).str.replace_all("ERV", EVIL, literal=True) for c in words] + [
+            pl.concat_str(pl.col(c), pl.lit(EVIL)) for c in ids
+        ]
+        changed[name] = table.with_columns(marked)
+    settings = study.settings.model_dump(mode="json", exclude_none=True)
+    settings["name"] = settings["report"]["question"] = EVIL
+    settings["dataset"]["classes"][0] |= {"label": EVIL, "intervals": EVIL + ".bed"}
+    quality = {
+        "verdict": EVIL,
+        "reasons": [EVIL],
+        "balance": [{"classes": [EVIL, EVIL], "covariate": EVIL, "smd": 0.2, "auroc": None}],
+        "account": [{EVIL: EVIL}],
+    }
+    rest = {
+        "quality": quality,
+        "model": {"name": EVIL, "tokens": EVIL},
+        "files": [(EVIL + "/../x", 3, EVIL), ("javascript:alert(1)", 3, "x")],
+        "versions": {EVIL: EVIL},
+        "seconds": {EVIL: 1.0},
+    }
+    return replace(study, settings=StudySettings.model_validate(settings), version=EVIL, **changed, **rest)
+
+
+def test_markup_in_any_input_stays_text(fake_study):
+    html = page(evil_study(fake_study))
+    found = Reader(html)
+    assert "<script" not in html
+    assert found.scripts == 0
+    assert not found.open
+    assert found.text.count(EVIL) > 30
+    assert not [link for link in found.links if re.match(r"[a-z]+:|//", link)]
+    assert set(IDS) <= set(found.ids)
+
+
+def test_the_same_content_gives_the_same_bytes_in_another_process(html):
+    program = (
+        "import importlib.util, sys, hashlib\n"
+        f"spec = importlib.util.spec_from_file_location('fake_study', {str(HERE / 'fake_study.py')!r})\n"
+        "module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)\n"
+        "from phenolens.report.page import page\n"
+        "sys.stdout.buffer.write(page(module.fake_study(classes=2, n=400)).encode())\n"
+    )
+    environment = os.environ | {
+        "PYTHONHASHSEED": "4242",
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    other = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, check=True)
+    assert other.stdout == html.encode()
+
+
+def test_the_page_is_small(html):
+    assert len(html.encode()) < 500_000
+
+
+def test_long_tables_show_the_top_rows_and_say_where_the_rest_is(study, html):
+    tables = page_tables(study)
+    assert f'10 of {study.regions.height} rows are shown; all are in <a href="tables/top-regions.tsv">' in html
+    assert tables["top-regions"].height == study.regions.height
+    assert tables["top-regions"]["mean_score"].is_sorted(descending=True)
+    assert tables["enrichment"].height == study.enrichment.height
+
+
+def test_every_table_of_the_page_is_given_for_a_file_and_can_be_written(study, html, tmp_path):
+    tables = page_tables(study)
+    linked = set(re.findall(r'href="tables/([a-z-]+)\.tsv"', html))
+    assert linked == set(tables)
+    for name, table in tables.items():
+        table.write_csv(tmp_path / f"{name}.tsv", separator="\t")
+
+
+def test_files_are_linked_from_the_folder_of_the_page(read):
+    assert "../dataset/sequences.parquet" in read.links
+
+
+def test_regions_show_their_coordinates_and_letters(study, read):
+    best = study.regions.sort("mean_score", descending=True).row(0, named=True)
+    assert best["sequence"][:40] in read.text
+    if best["start"] is not None:
+        assert f"{best['start']:,}" in read.text
+
+
+def test_methods_name_settings_seeds_and_versions(study, read):
+    for words in (
+        "learning rate 0.0005",
+        "runs (seed 1, 2 and 3)",
+        "1,000 bootstrap resamples of whole groups",
+        "torch 2.13",
+        "at least 8 bases",
+        "p ≤ 0.0001",
+        "identity at least 70 %",
+    ):
+        assert words in read.text, words
+
+
+def test_a_changed_setting_changes_the_methods(study, bare):
+    changed = study.settings.model_copy(
+        update={"explain": study.settings.explain.model_copy(update={"min_run": 13, "mode": "paper"})}
+    )
+    text = Reader(page(replace(bare, settings=changed))).text
+    assert "runs of at least 13 bases" in text
+    assert "as in the paper" in text
+
+
+def test_the_glossary_explains_the_headings(read):
+    assert {f"word-{word}" for word in ("auroc", "mcc", "smd", "odds-ratio", "q-value", "alrw")} <= set(read.ids)
+    assert "#word-q-value" in read.links
+    assert all(meaning.endswith(".") for meaning in TERMS.values())
+
+
+def test_content_and_facts_carry_the_same_fields(study):
+    assert {field.name for field in fields(PageContent)} < {field.name for field in fields(type(tidy(study)))}
+
+
+def test_quality_may_name_classes_either_way_and_lack_anything(bare):
+    old = {
+        "verdict": "sound",
+        "balance": [{"class": "A", "compared_to": "B", "covariate": "gc", "smd": float("nan"), "auroc": 0.5}],
+    }
+    for quality in (
+        old,
+        {"verdict": "sound"},
+        {"balance": [{}]},
+        {"account": [{"a": 1.5, "b": None}]},
+        {"leakage": {"split": {"duplicates": 3}}, "verdict": "unsound"},
+    ):
+        html = page(replace(bare, quality=quality, sequences=tidy(bare).sequences))
+        assert "section" in html
