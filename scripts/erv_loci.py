@@ -31,7 +31,7 @@ MIN_PIECE = 100
 FULL_LENGTH = 500  # amino acids; shorter pol references are PCR fragments
 MIN_MASKED = 0.5
 
-CLADES = {  # tail of the reference's name `Human_ERV_<tail>` -> clade as in Vargiu et al. 2016, Retrovirology 13:7
+CLADES = {  # tail of the reference's name `Human_ERV_<tail>` -> clade, roughly as Vargiu et al. 2016, Retrovirology 13:7
     "HERVL": ("L", "S"),
     "HERVK": ("K", "K10", "KOLD12309", "HML1", "HML3"),
     "HERVERI": ("E", "Ea", "1", "3", "Rb", "RRI"),
@@ -45,7 +45,7 @@ CLADES = {  # tail of the reference's name `Human_ERV_<tail>` -> clade as in Var
 
 
 class Target(NamedTuple):
-    """The chromosome that is searched: letters (L,) upper-case uint8; masked (L,) bool; common (L,) bool: common words and N."""
+    """The chromosome that is searched: letters (L,) upper-case uint8; masked, common (L,) bool; common has N too."""
 
     letters: np.ndarray
     common: np.ndarray

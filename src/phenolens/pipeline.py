@@ -6,7 +6,6 @@ Each stage reads the tables that earlier stages wrote, computes with functions t
 What is done and unchanged is skipped. Imports of a stage stand in its function, so that a finished run answers at once.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -110,14 +109,7 @@ def dataset(job: Job) -> None:
     from phenolens.dataset.quality import certificate
 
     with open_inputs(job.study) as inputs:
-        made = build(
-            job.settings.dataset,
-            inputs.genome,
-            inputs.intervals,
-            inputs.sequences,
-            seed=job.settings.seed,
-            threads=os.cpu_count() or 1,
-        )
+        made = build(job.settings.dataset, inputs.genome, inputs.intervals, inputs.sequences, job.settings.seed)
     job.write(made.sequences, "dataset/sequences.parquet")
     job.write(made.account, "dataset/account.tsv")
     folders.write_json(certificate(made.sequences, made.account), job.folder / "dataset" / "quality.json")

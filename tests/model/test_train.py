@@ -1,5 +1,6 @@
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,59 +106,57 @@ def test_killed_training_goes_on_to_the_same_result(tmp_path):
     assert not (tmp_path / "killed" / "checkpoints").exists()
 
 
-@pytest.mark.parametrize("damage", ["no state", "short weights", "short optimizer", "empty state"])
-def test_half_written_checkpoint_is_passed_over(tmp_path, damage):
-    changes = {"epochs": 4, "learning_rate": 1e-3}
-    whole, first = trained(tmp_path / "whole", **changes)
-    with pytest.raises(StoppedError):
-        trained(tmp_path / "cut", on_progress=stop_at(14), **changes)
-    last = tmp_path / "cut" / "checkpoints" / "checkpoint-12"
-    earlier = last.with_name("checkpoint-8")
-    with pytest.raises(
-        StoppedError
-    ):  # the Trainer keeps one checkpoint besides the best: make an earlier one with a second training
-        trained(tmp_path / "earlier", on_progress=stop_at(10), **changes)
-    (tmp_path / "earlier" / "checkpoints" / "checkpoint-8").rename(earlier)
-    if damage == "no state":
-        (last / "trainer_state.json").unlink()
-    elif damage == "empty state":
-        (last / "trainer_state.json").write_text("")
-    else:
-        file = last / ("model.safetensors" if "weights" in damage else "optimizer.pt")
-        file.write_bytes(file.read_bytes()[:-100])
+HALF = {"epochs": 4, "learning_rate": 1e-3}
+
+
+@pytest.fixture(scope="module")
+def half_way(tmp_path_factory):
+    """A whole training, and the folder of one that crashed in its last epoch, with two checkpoints."""
+    folder = tmp_path_factory.mktemp("half")
+    history, loaded = trained(folder / "whole", **HALF)
+    for name, step in (("cut", 14), ("earlier", 10)):  # the Trainer keeps one checkpoint besides the best
+        with pytest.raises(StoppedError):
+            trained(folder / name, on_progress=stop_at(step), **HALF)
+    (folder / "earlier" / "checkpoints" / "checkpoint-8").rename(folder / "cut" / "checkpoints" / "checkpoint-8")
+    return history, weights_of(loaded), folder / "cut"
+
+
+@pytest.mark.parametrize("damaged", ["trainer_state.json", "model.safetensors"])
+def test_half_written_checkpoint_is_passed_over(half_way, tmp_path, damaged):
+    history, weights, folder = half_way
+    shutil.copytree(folder, tmp_path / "cut")
+    file = tmp_path / "cut" / "checkpoints" / "checkpoint-12" / damaged
+    file.write_bytes(file.read_bytes()[:-100])
     steps = []
-    resumed, second = trained(tmp_path / "cut", on_progress=lambda done, *_: steps.append(done), **changes)
+    resumed, loaded = trained(tmp_path / "cut", on_progress=lambda done, *_: steps.append(done), **HALF)
     assert min(steps) == 9
-    assert resumed.equals(whole)
-    assert equal(weights_of(first), weights_of(second))
+    assert resumed.equals(history)
+    assert equal(weights_of(loaded), weights)
 
 
-def test_run_folder_may_be_moved_before_going_on(tmp_path):
-    changes = {"epochs": 4, "learning_rate": 5e-2}  # so large that the best epoch is not the last
-    whole, first = trained(tmp_path / "whole", **changes)
-    assert whole["validation_loss"].arg_min() < 2
-    with pytest.raises(StoppedError):
-        trained(tmp_path / "old", on_progress=stop_at(14), **changes)
-    (tmp_path / "old").rename(tmp_path / "new")
-    resumed, second = trained(tmp_path / "new", **changes)
-    assert resumed.equals(whole)
-    assert equal(weights_of(first), weights_of(second))
-
-
-def test_early_stop_holds_when_the_process_dies_before_tidying_up(tmp_path, monkeypatch):
-    changes = {"epochs": 8, "patience": 2, "learning_rate": 5e-2}
-    whole, first = trained(tmp_path / "whole", **changes)
-    losses = whole["validation_loss"].to_list()
-    assert whole.height == losses.index(min(losses)) + 1 + 2 < 8
-
+def dies_before_tidying_up(folder, monkeypatch, **changes):
     def dies(*_):
         raise StoppedError
 
     with monkeypatch.context() as patched:
         patched.setattr("phenolens.model.train._Trainer._load_best_model", dies)
         with pytest.raises(StoppedError):
-            trained(tmp_path / "cut", **changes)
-    resumed, second = trained(tmp_path / "cut", **changes)
+            trained(folder, **changes)
+
+
+@pytest.mark.parametrize("when", ["while it waits", "before tidying up"])
+def test_early_stop_and_best_weights_survive_a_crash_and_a_move_of_the_folder(tmp_path, monkeypatch, when):
+    changes = {"epochs": 8, "patience": 2, "learning_rate": 5e-2}  # so large that the best epoch is an early one
+    whole, first = trained(tmp_path / "whole", **changes)
+    best = whole["validation_loss"].arg_min() + 1
+    assert whole.height == best + 2 < 8
+    if when == "before tidying up":
+        dies_before_tidying_up(tmp_path / "cut", monkeypatch, **changes)
+    else:
+        with pytest.raises(StoppedError):
+            trained(tmp_path / "cut", on_progress=stop_at(4 * (best + 1) + 2), **changes)
+    (tmp_path / "cut").rename(tmp_path / "moved")
+    resumed, second = trained(tmp_path / "moved", **changes)
     assert resumed.equals(whole)
     assert equal(weights_of(first), weights_of(second))
 

@@ -51,7 +51,7 @@ def build(
     read_sequences: ReadSequences,
     seed: int,
     *,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Dataset:
     """Return the labelled, grouped and split sequences of a study, and an account of what was taken and left out.
 
@@ -65,7 +65,7 @@ def build(
     read_intervals : (file, feature) -> INTERVALS.
     read_sequences : file -> table with columns name, sequence.
     seed : of everything drawn.
-    threads : of the similarity search.
+    threads : of the similarity search; None takes every core.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def _refuse_empty(table: pl.DataFrame, labels: list[str]) -> None:
         )
 
 
-def _dealt(table: pl.DataFrame, settings: DatasetSettings, seed: int, threads: int) -> pl.DataFrame:
+def _dealt(table: pl.DataFrame, settings: DatasetSettings, seed: int, threads: int | None) -> pl.DataFrame:
     """Return SEQUENCES: the table with its groups, its split and a random split of the same shares."""
     keys = [table["locus"], _overlapping(table)]
     if "name" in settings.group_by:

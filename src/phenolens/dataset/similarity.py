@@ -8,6 +8,7 @@ Soft-masked letters take part, because repeats are the point; low complexity doe
 """
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import tempfile
@@ -35,7 +36,7 @@ COLUMNS = {
 }
 
 
-def similar(sequences: pl.Series, *, identity: float, coverage: float, threads: int = 1) -> np.ndarray:
+def similar(sequences: pl.Series, *, identity: float, coverage: float, threads: int | None = None) -> np.ndarray:
     """Return int64 (n,): the component of each sequence; sequences in one component are linked by chains of similar pairs.
 
     Two sequences are similar when a local alignment on either strand has at least `identity` and spans at least
@@ -46,7 +47,7 @@ def similar(sequences: pl.Series, *, identity: float, coverage: float, threads: 
     sequences : n sequences, String; upper or lower case.
     identity : share of identical columns of the alignment, 0 to 1.
     coverage : share of the shorter sequence, 0 to 1.
-    threads : of the search.
+    threads : of the search; None takes every core. The result does not depend on it.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def similar(sequences: pl.Series, *, identity: float, coverage: float, threads: 
     texts = sequences.str.to_uppercase().unique().sort()
     covered = pl.when(pl.col("qlen") <= pl.col("tlen")).then(_share("q")).otherwise(_share("t"))
     with tempfile.TemporaryDirectory(prefix="phenolens-similarity-") as folder:
-        hits = _search(texts, Path(folder), threads)
+        hits = _search(texts, Path(folder), threads or os.cpu_count() or 1)
         linked = (
             hits.filter((pl.col("fident") >= identity) & (covered >= coverage))
             .select("query", "target")
