@@ -13,6 +13,8 @@ import typer
 
 from phenolens.core.errors import PhenolensError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="phenolens",
     no_args_is_help=True,
@@ -218,6 +220,7 @@ def main() -> None:
     except PhenolensError as error:
         print(f"phenolens: error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("phenolens: interrupted; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            print("phenolens: interrupted; run the same command again to go on", file=sys.stderr)
+        raise

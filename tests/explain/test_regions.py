@@ -40,7 +40,7 @@ def scores_of(rows, width):
 VALUE = st.one_of(st.just(np.nan), st.integers(0, 8).map(lambda i: i / 8))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     rows=st.lists(st.lists(VALUE, min_size=1, max_size=30), min_size=1, max_size=4),
     min_run=st.integers(1, 4),

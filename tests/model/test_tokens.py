@@ -41,7 +41,7 @@ def spans_of(tokens, i):
 def test_kmer_ids_equal_hugging_faces_on_joined_kmers(k):
     tokenizer, own = hugging_face(k), rule(k)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=20, deadline=None)
     @given(DNA)
     def equal(sequences):
         tokens = encode(own, sequences)
@@ -51,7 +51,7 @@ def test_kmer_ids_equal_hugging_faces_on_joined_kmers(k):
     equal()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(DNA, st.sampled_from(["head_tail", "head", "paper"]), st.integers(5, 60))
 def test_spans_spell_the_tokens_that_the_cut_keeps(sequences, cut, max_tokens):
     own = rule(4, cut=cut, max_tokens=max_tokens)

@@ -17,7 +17,7 @@ from phenolens.core.run import read_json, write_json
 from phenolens.core.settings import TrainSettings
 from phenolens.model.disk import disk_errors
 from phenolens.model.quiet import own_randomness, quiet
-from phenolens.model.registry import DROPOUT, REGISTRY, Model
+from phenolens.model.registry import ATTENTION_DROPOUT, DROPOUT, REGISTRY, Model
 from phenolens.model.tokens import TokenRule
 from phenolens.model.vocabulary import bpe_rule, folder_rule, kmer_rule, kmer_vocabulary, save_tokenizer
 
@@ -115,6 +115,8 @@ def _adapt(config: Any, labels: tuple[str, ...], settings: TrainSettings) -> Non
     config._attn_implementation = "sdpa"
     for key in DROPOUT.get(config.model_type, ()):
         setattr(config, key, settings.dropout)
+    if config.model_type in ATTENTION_DROPOUT:
+        setattr(config, ATTENTION_DROPOUT[config.model_type], 0.0)
 
 
 def _from_folder(folder: Path, name: str, labels: tuple[str, ...], settings: TrainSettings) -> Loaded:
