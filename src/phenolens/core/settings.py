@@ -169,7 +169,8 @@ class ExplainSettings(Section):
     )
     min_run: Positive = Field(8, description="fewest neighbouring positions of a high-score region")
     times_min: Annotated[float, Field(ge=0)] = Field(
-        10.0, description="a region's scores exceed this many times the sequence's minimum"
+        0.0,
+        description="a region's scores also exceed this many times the sequence's minimum (the paper's 10 over zero-padded rows is always true: 0 here)",
     )
     widen: NotNegative = Field(4, description="bases added on each side of a region")
     batch_size: Positive = Field(64, description="sequences per step")

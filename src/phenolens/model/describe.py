@@ -3,10 +3,11 @@
 from typing import Any
 
 from phenolens.model.load import Loaded
+from phenolens.model.registry import REGISTRY
 
 
 def describe(loaded: Loaded) -> dict[str, Any]:
-    """Return name, parameters, tokens (a sentence), longest (bases that fit uncut; null for BPE), labels and notes, JSON-able."""
+    """Return name, from_scratch (random weights at the start), parameters, tokens (a sentence), longest (bases that fit uncut; null for BPE), labels and notes, JSON-able."""
     rule = loaded.rule
     room = rule.max_tokens - len(rule.prefix) - len(rule.suffix)
     if rule.kind == "kmer":
@@ -15,6 +16,7 @@ def describe(loaded: Loaded) -> dict[str, Any]:
         tokens = f"the model's own tokenizer ({len(rule.tokenizer):,} entries), at most {rule.max_tokens} tokens with the special ones"
     return {
         "name": loaded.name,
+        "from_scratch": (row := REGISTRY.get(loaded.name)) is not None and row.from_scratch,
         "family": loaded.model.config.model_type,
         "parameters": sum(p.numel() for p in loaded.model.parameters()),
         "tokens": tokens,

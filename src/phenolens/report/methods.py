@@ -82,14 +82,20 @@ def _split(facts: Facts) -> str:
 
 def _training(facts: Facts) -> str:
     train, model = facts.settings.train, facts.model
+    name = model.get("name") or train.model
     size = f" ({text.count(model['parameters'])} parameters)" if isinstance(model.get("parameters"), int) else ""
+    start = (
+        f"The model {name}{size} was trained from random weights,"
+        if model.get("from_scratch")
+        else f"The model {name}{size} was fine-tuned with all weights,"
+    )
     tokens = f" Tokens: {model['tokens']}." if model.get("tokens") else ""
     epochs = facts.history["epoch"].max()
     done = f"; {epochs} were run" if isinstance(epochs, int) else ""
     seeds = text.listing(str(facts.settings.seed + run) for run in range(train.runs))
     weights = ", weighted by total / class count" if train.class_weights else ""
     return (
-        f"The pre-trained model {model.get('name') or train.model}{size} was fine-tuned with all weights, {text.plural(train.runs, 'run')} (seed {seeds}).{tokens} "
+        f"{start} {text.plural(train.runs, 'run')} (seed {seeds}).{tokens} "
         f"Inputs have at most {text.count(train.max_tokens)} tokens; {CUTS[train.cut]}. Loss: cross-entropy{weights}. AdamW, learning rate {train.learning_rate:g} "
         f"with {100 * train.warmup:g} % warm-up and cosine decay, weight decay {train.weight_decay:g}, batches of {train.batch_size * train.accumulate}, "
         f"at most {text.plural(train.epochs, 'epoch')}{done}; training stops when validation loss has not improved for {text.plural(train.patience, 'epoch')}, and the epoch "
@@ -134,8 +140,8 @@ def _alrw(facts: Facts) -> str:
 def _regions(facts: Facts) -> str:
     rule = facts.settings.explain
     return (
-        f"High-ALRW regions are runs of at least {text.plural(rule.min_run, 'base')} whose score exceeds both the mean of the sequence and {rule.times_min:g} times "
-        f"its minimum, widened by {text.plural(rule.widen, 'base')} on each side; {text.plural(facts.regions.height, 'region')} in all. Positions were mapped back to the genome; "
+        f"High-ALRW regions are runs of at least {text.plural(rule.min_run, 'base')} whose score exceeds the mean of the sequence"
+        f"{f' and {rule.times_min:g} times its minimum' if rule.times_min else ''}, widened by {text.plural(rule.widen, 'base')} on each side; {text.plural(facts.regions.height, 'region')} in all. Positions were mapped back to the genome; "
         "a region in bases that the reference genome lacks has no coordinates."
     )
 
@@ -145,9 +151,14 @@ def _motifs(facts: Facts) -> str:
     if not settings.motifs or not facts.enrichment.height:
         return "No motif was tested."
     controls = text.listing(sorted(set(facts.enrichment["control"].to_list())))
+    stretches = (
+        " (random stretches: as many and as long as the regions of one case sequence, at random places of the other classes' sequences)"
+        if "random stretches" in controls
+        else ""
+    )
     return (
         f"{text.plural(facts.enrichment['motif_id'].n_unique(), 'motif')} of {settings.motifs} were scanned on both strands; a hit has p ≤ {settings.motif_p:g}. A sequence "
-        f"counts once, however many hits it has. Compared with {controls}: Fisher's exact test, one-sided (more often in the case); odds ratio with 1/2 "
+        f"counts once, however many hits it has. Compared with {controls}{stretches}: Fisher's exact test, one-sided (more often in the case); odds ratio with 1/2 "
         "added to each cell and Woolf's 95 % interval; q-values by Benjamini and Hochberg over the motifs of each comparison."
     )
 

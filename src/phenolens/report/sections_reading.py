@@ -88,8 +88,8 @@ def regions(facts: Facts) -> Section:
     """Return the section on high-score regions: numbers, lengths, the highest ones with genes."""
     title, rule = "High-ALRW regions", facts.settings.explain
     means = (
-        f"A region is a run of at least {rule.min_run} neighbouring bases that score above the mean of their sequence and above "
-        f"{rule.times_min:g} times its lowest score, widened by {text.plural(rule.widen, 'base')} on each side."
+        f"A region is a run of at least {rule.min_run} neighbouring bases that score above the mean of their sequence"
+        f"{f' and above {rule.times_min:g} times its lowest score' if rule.times_min else ''}, widened by {text.plural(rule.widen, 'base')} on each side."
     )
     if not facts.regions.height:
         return Section("regions", title, "No region was found, so nothing is shown.", [Paragraph(means)])
