@@ -12,7 +12,7 @@ demo: $(READY)
 	@$(BIN)/phenolens demo --out demo-run
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	@$(BIN)/ruff check .

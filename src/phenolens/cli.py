@@ -92,24 +92,25 @@ class Lines:
         self.bar.update(self.task, completed=done, total=total, description=text)
 
 
-@app.command()
+@app.command(short_help="run the whole way on the built-in data")
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="run folder")] = Path("demo-run"),
+    overrides: Set = None,
 ) -> None:
-    """Phenolens demo
+    """phenolens demo
 
     Run the whole way on the built-in data: endogenous retroviruses of human chromosome 22.
     """
     from phenolens import pipeline
 
     with Lines() as progress:
-        report = pipeline.run(pipeline.demo_study(), out, progress=progress)
+        report = pipeline.run(pipeline.demo_study(overrides or ()), out, progress=progress)
     print(f"report: {report}")
 
 
-@app.command()
+@app.command(short_help="write a study file to begin with")
 def init(name: Annotated[str, typer.Option(help="name of the study")] = "my-study") -> None:
-    """Phenolens init > study.toml
+    """phenolens init > study.toml
 
     Write a study file to begin with to standard output.
     """
@@ -118,9 +119,9 @@ def init(name: Annotated[str, typer.Option(help="name of the study")] = "my-stud
     print(template(name), end="")
 
 
-@app.command()
+@app.command(short_help="read every input, say what is wrong, change nothing")
 def check(study: StudyFile, out: Out = None, overrides: Set = None) -> None:
-    """Phenolens check study.toml
+    """phenolens check study.toml
 
     Read every input, say what is wrong and what would be run; change nothing.
     """
@@ -131,9 +132,9 @@ def check(study: StudyFile, out: Out = None, overrides: Set = None) -> None:
         print(line)
 
 
-@app.command()
+@app.command(short_help="run all stages; what is done is skipped")
 def run(study: StudyFile, out: Out = None, overrides: Set = None) -> None:
-    """Phenolens run study.toml --out my-run
+    """phenolens run study.toml --out my-run
 
     Run all stages; what is already done and unchanged is skipped, what was killed goes on where it was.
     """
@@ -155,7 +156,7 @@ def _stage_command(stage: str, what: str) -> None:
     command.__doc__ = (
         f"phenolens {stage} study.toml\n\n    {what}, after the stages before it where they are not done yet."
     )
-    app.command(name=stage)(command)
+    app.command(name=stage, short_help=f"one stage: {what[0].lower()}{what[1:]}")(command)
 
 
 _stage_command("dataset", "Build the labelled, matched, grouped and split sequences")
@@ -166,7 +167,7 @@ _stage_command("annotate", "Motifs, enrichment, overlap, conservation and genes 
 _stage_command("report", "Write the page")
 
 
-@app.command()
+@app.command(short_help="classify sequences with a model of a run")
 def predict(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="model folder of a run, e.g. my-run/train/run-0", show_default=False)
@@ -177,7 +178,7 @@ def predict(
     genome: Annotated[Path | None, typer.Option(help="FASTA of the genome, for BED input", show_default=False)] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="sequences per step")] = 64,
 ) -> None:
-    """Phenolens predict my-run/train/run-0 sequences.fa > classes.tsv
+    """phenolens predict my-run/train/run-0 sequences.fa > classes.tsv
 
     Classify sequences with a model of a run: one line each, with the probability of every class.
     """
@@ -186,9 +187,9 @@ def predict(
     sys.stdout.write(classify.predict_file(model, sequences, genome, batch_size=batch_size).write_csv(separator="\t"))
 
 
-@app.command()
+@app.command(short_help="list what can be named in train.model")
 def models() -> None:
-    """Phenolens models
+    """phenolens models
 
     List what can be named in train.model.
     """

@@ -137,6 +137,6 @@ def file_name(label: str) -> str:
     return re.sub(r"[^\w.-]", "_", label)
 
 
-def demo_study() -> Study:
-    """Return the study on the built-in data."""
-    return load_study(DEMO / "study.toml")
+def demo_study(overrides: Sequence[str] = ()) -> Study:
+    """Return the study on the built-in data, with overrides as in load_study."""
+    return load_study(DEMO / "study.toml", overrides)

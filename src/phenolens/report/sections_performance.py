@@ -254,7 +254,9 @@ def length(facts: Facts) -> Section:
     worst, best = values.row(0, named=True), values.row(-1, named=True)
     name = estimates.metric_name(present[0])
     lead = (
-        f"Over {text.plural(rows.height, 'length bin')}, {name} is lowest at {text.span(worst['bin'])} bases, "
+        f"All test sequences are in one length bin, {text.span(worst['bin'])} bases, so the influence of length is not shown."
+        if rows.height == 1
+        else f"Over {text.plural(rows.height, 'length bin')}, {name} is lowest at {text.span(worst['bin'])} bases, "
         f"{text.interval(worst['value'], worst['low'], worst['high'])}, and highest at {text.span(best['bin'])} bases, {text.interval(best['value'], best['low'], best['high'])}."
     )
     test = facts.sequences.filter(pl.col("split") == "test")["sequence"].str.len_bytes().to_numpy()
