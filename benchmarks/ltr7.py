@@ -7,6 +7,7 @@ holds out whole subfamilies; the second, where the subfamily is the question, ke
 over 80 % of their length together.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -32,12 +33,13 @@ matched_to = "LTR7"
 SUBFAMILIES = """
 name = "ltr7-subfamilies"
 [dataset]
-group_by = ["similarity"]
-similarity_identity = 0.95
-similarity_coverage = 0.8
+split = "chromosome"
+group_by = ["chrom"]
+test_chromosomes = ["chr2", "chr7", "chr12", "chr19", "chrX"]
+validation_chromosomes = ["chr3", "chr10", "chr14"]
 [[dataset.classes]]
 label = "LTR7"
-sequences = "{copies}"
+sequences = "{placed}"
 label_separator = "|"
 limit = {limit}
 """
@@ -61,6 +63,10 @@ def main(data: Path, out: Path) -> None:
         "genome": (data / "genome" / "chr22.hg19.fa.gz").resolve(),
         "copies": (data / "herv" / "ltr7_copies.hg19.fa").resolve(),
     }
+    files["placed"] = out.resolve() / "placed.fa"
+    files["placed"].write_text(
+        re.sub(r"^>(\w+)\.(\d+)\.(\d+)\|", r">\1:\2-\3|", files["copies"].read_text(), flags=re.M)
+    )
     for name, text, limit, epochs in (("binary", BINARY, 1000, 3), ("subfamilies", SUBFAMILIES, 2701, 8)):
         study = out / f"{name}.toml"
         study.write_text((text + TRAINING).format(**files, limit=limit, epochs=epochs))

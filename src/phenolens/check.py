@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from phenolens.core import run as folders
@@ -32,6 +33,7 @@ def check(study: Study, out: Path | None) -> Iterator[str]:
     with open_inputs(study) as inputs:
         yield from _annotation(study, inputs)
         made = build(settings.dataset, inputs.genome, inputs.intervals, inputs.sequences, seed=settings.seed)
+        yield from _signals(study, inputs, made.sequences)
     counts = made.sequences.group_by("label", "split").agg(pl.len(), pl.col("group").n_unique().alias("groups"))
     for label in class_order(settings, made.sequences["label"]):
         parts = [
@@ -49,26 +51,20 @@ def check(study: Study, out: Path | None) -> Iterator[str]:
 
 
 def _annotation(study: Study, inputs: Inputs) -> Iterator[str]:
-    """Read motifs, genes, features and signals."""
+    """Read motifs, genes and features."""
     settings = study.settings.annotate
     if settings.motifs:
         yield f"motifs: {len(read_motifs(study.path(settings.motifs)))} in {settings.motifs}"
     for name, table in inputs.features().items():
         yield f"feature {name}: {table.height} intervals"
-    for name, path in settings.signals.items():
-        inputs.signal_along(
-            path,
-            pl.DataFrame(
-                schema={
-                    "sequence_id": pl.String,
-                    "chrom": pl.String,
-                    "start": pl.Int64,
-                    "end": pl.Int64,
-                    "allele": pl.String,
-                }
-            ),
-        )
-        yield f"signal {name}: {path}"
+
+
+def _signals(study: Study, inputs: Inputs, sequences: pl.DataFrame) -> Iterator[str]:
+    """Read every signal along the sequences, and say how much of them it covers."""
+    for name, path in study.settings.annotate.signals.items():
+        values = list(inputs.signal_along(path, sequences).values())
+        known = sum(int((~np.isnan(value)).sum()) for value in values)
+        yield f"signal {name}: covers {known / max(1, sum(map(len, values))):.0%} of the bases with coordinates"
 
 
 def _model(study: Study, sequences: pl.DataFrame) -> str:

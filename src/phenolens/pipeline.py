@@ -203,8 +203,7 @@ def explain(job: Job) -> None:
     loaded = load_folder(job.folder / "train" / "run-0")
     job.progress.step(0, 1, "explain: reading-token attention")
     scores = alrw(loaded, ids, texts, mode=settings.mode, batch_size=settings.batch_size)
-    lengths = rows["sequence"].str.len_chars()
-    kept = [values[:length] for values, length in zip(scores.values, lengths, strict=True)]
+    kept = [values[: len(text)] for values, text in zip(scores.values, texts, strict=True)]
     job.write(
         rows.select("sequence_id", "label", "split").with_columns(pl.Series("scores", kept, dtype=pl.List(pl.Float32))),
         "explain/alrw.parquet",
@@ -215,15 +214,12 @@ def explain(job: Job) -> None:
     job.write(regions, "explain/regions.parquet")
     with folders.whole(job.folder / "explain" / "regions.bed") as part:
         write_bed(part, regions, track=f"{job.settings.name}: high-ALRW regions")
-    located = rows.filter(pl.col("chrom").is_not_null())
-    if located.is_empty():
-        return
     with open_inputs(job.study) as inputs:
-        assert inputs.genome is not None
+        lengths = inputs.genome.lengths if inputs.genome else {}
+        located = rows.filter(pl.col("chrom").is_in(list(lengths)))
         for label in class_order(job.settings, located["label"]):
-            track = class_track(scores, rows, label)
             with folders.whole(job.folder / "explain" / f"alrw.{file_name(label)}.bw") as part:
-                write_bigwig(part, track, inputs.genome.lengths)
+                write_bigwig(part, class_track(scores, located, label), lengths)
 
 
 def annotate(job: Job) -> None:

@@ -75,7 +75,9 @@ def test_file_below_a_file(tmp_path):
     assert error_of(path) == f"{path}: cannot be opened: Not a directory; check its permissions"
 
 
-@pytest.mark.parametrize(("data", "found"), [(b"", "is empty"), (gzip.compress(b"", mtime=0), "is empty once decompressed")])
+@pytest.mark.parametrize(
+    ("data", "found"), [(b"", "is empty"), (gzip.compress(b"", mtime=0), "is empty once decompressed")]
+)
 def test_empty_file(tmp_path, data, found):
     path = tmp_path / "a.bed"
     path.write_bytes(data)
