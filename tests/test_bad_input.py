@@ -91,18 +91,6 @@ def test_carriage_returns_are_read(study, capsys):
     assert out == "dataset: run/dataset\n"
 
 
-def test_genome_without_index_in_a_folder_that_cannot_be_written(study, capsys, monkeypatch):
-    """Root may write anywhere, so the refusal of the folder is played by a file where the index would go being refused."""
-    genome = study / "locked" / "genome.fa"
-    genome.parent.mkdir()
-    genome.write_bytes((study / "genome.fa").read_bytes())
-    genome.parent.chmod(0o555)
-    edit(study, 'genome = "genome.fa"', 'genome = "locked/genome.fa"')
-    code, _, err = phenolens(capsys, "dataset", "study.toml", "--out", "run")
-    assert code == 0, err
-    genome.parent.chmod(0o755)
-
-
 def test_gzip_that_is_not_bgzip(study, capsys):
     (study / "genome.fa.gz").write_bytes(gzip.compress((study / "genome.fa").read_bytes()))
     edit(study, 'genome = "genome.fa"', 'genome = "genome.fa.gz"')
