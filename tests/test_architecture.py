@@ -110,7 +110,7 @@ def test_nothing_forbidden_is_written(source):
                 f"{path.name}:{node.lineno} {dotted}"
             )
     text = path.read_text()
-    assert not re.search(r"/home/|/root/|/work/|/Users/", text), f"{path.name} names a path of a machine"
+    assert not re.search(r"/(home|root|work|Users)/", text), f"{path.name} names a path of a machine"
     assert not re.search(r"# type: ignore(?!\[)", text), f"{path.name} has a bare type: ignore"
 
 
