@@ -102,6 +102,19 @@ def test_the_same_interval_twice(study, capsys):
     refused(capsys, study, "elements.bed, line 25", "line 4")
 
 
+@pytest.mark.parametrize(
+    ("setting", "file", "parts"),
+    [
+        ('motifs = "motifs.meme"', "elements.bed", ("elements.bed, line 1", "MEME version 4")),
+        ('genes = "genes.gff3.gz"', "motifs.meme", ("motifs.meme, line 1", "GFF3")),
+        ('signals = { planted = "signal.bw" }', "elements.bed", ("elements.bed", "bigWig")),
+    ],
+)
+def test_a_wrong_file_of_a_late_stage_stops_the_run_before_its_first(study, capsys, setting, file, parts):
+    edit(study, setting, setting.replace(setting.split('"')[1], file))
+    refused(capsys, study, *parts, command="run")
+
+
 def test_a_typo_in_the_study(study, capsys):
     edit(study, "patience = 8", "patiense = 8")
     refused(capsys, study, "study.toml, train.patiense: unknown key; did you mean patience?")

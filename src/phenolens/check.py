@@ -10,8 +10,7 @@ from phenolens.core import run as folders
 from phenolens.core.study import Study, class_order
 from phenolens.dataset.build import build
 from phenolens.dataset.quality import certificate
-from phenolens.inputs import Inputs, open_inputs
-from phenolens.io.motifs import read_motifs
+from phenolens.inputs import Inputs, open_inputs, read_annotation
 from phenolens.pipeline import plan
 
 
@@ -31,7 +30,7 @@ def check(study: Study, out: Path | None) -> Iterator[str]:
     """
     settings = study.settings
     with open_inputs(study) as inputs:
-        yield from _annotation(study, inputs)
+        yield from read_annotation(inputs)
         made = build(settings.dataset, inputs.genome, inputs.intervals, inputs.sequences, seed=settings.seed)
         yield from _signals(study, inputs, made.sequences)
     counts = made.sequences.group_by("label", "split").agg(pl.len(), pl.col("group").n_unique().alias("groups"))
@@ -48,15 +47,6 @@ def check(study: Study, out: Path | None) -> Iterator[str]:
     folder = out or Path(f"{settings.name}-run")
     for name, stage in plan(study, folder).items():
         yield f"{name}: {'done and unchanged' if folders.is_done(stage) else 'would run'}"
-
-
-def _annotation(study: Study, inputs: Inputs) -> Iterator[str]:
-    """Read motifs, genes and features."""
-    settings = study.settings.annotate
-    if settings.motifs:
-        yield f"motifs: {len(read_motifs(study.path(settings.motifs)))} in {settings.motifs}"
-    for name, table in inputs.features().items():
-        yield f"feature {name}: {table.height} intervals"
 
 
 def _signals(study: Study, inputs: Inputs, sequences: pl.DataFrame) -> Iterator[str]:

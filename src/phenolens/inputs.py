@@ -15,6 +15,7 @@ from phenolens.io.fasta import read_fasta
 from phenolens.io.genes import read_genes
 from phenolens.io.genome import GenomeFile, check_chromosomes, open_genome
 from phenolens.io.intervals import features, genes_as_intervals, read_intervals
+from phenolens.io.motifs import read_motifs
 from phenolens.io.signal import read_signal
 
 
@@ -86,6 +87,22 @@ def open_inputs(study: Study) -> Iterator[Inputs]:
         return
     with open_genome(study.path(settings.genome)) as genome:
         yield Inputs(study, genome)
+
+
+def read_annotation(inputs: Inputs) -> list[str]:
+    """Return one line for every file of the annotate stage, after reading it, so that a wrong one is found before training.
+
+    Raises
+    ------
+    InputError : as the readers.
+    """
+    study, settings = inputs.study, inputs.study.settings.annotate
+    lines = [f"motifs: {len(read_motifs(study.path(settings.motifs)))} in {settings.motifs}"] if settings.motifs else []
+    lines += [f"feature {name}: {table.height} intervals" for name, table in inputs.features().items()]
+    for name, path in settings.signals.items():
+        with read_signal(study.path(path)) as signal:
+            lines.append(f"signal {name}: {len(signal.chroms)} chromosomes in {path}")
+    return lines
 
 
 def dataset_files(study: Study) -> list[Path]:

@@ -18,7 +18,7 @@ from phenolens.core.schemas import CONSERVATION, REGION_SCORES
 from phenolens.core.settings import StudySettings
 from phenolens.core.study import Study, class_order, demo_study, file_name, load_study, training_runs
 from phenolens.core.table import empty
-from phenolens.inputs import annotate_files, dataset_files, open_inputs
+from phenolens.inputs import annotate_files, dataset_files, open_inputs, read_annotation
 
 __all__ = ["STAGES", "demo_study", "load_study", "plan", "run"]
 
@@ -68,6 +68,9 @@ def run(study: Study, out: Path | None = None, *, last: str = "report", progress
     dumped = study.settings.model_dump(mode="json")
     stages = plan(study, folder)
     with folders.run_folder(folder, study.settings.name, dumped):
+        if "annotate" in names and not folders.is_done(stages["annotate"]):
+            with open_inputs(study) as inputs:
+                read_annotation(inputs)
         for name in names:
             if folders.is_done(stages[name]):
                 job.progress.stage(name, "kept")
