@@ -1,6 +1,9 @@
 """Slow, obvious references written from the method's definition; the product never imports them."""
 
 import math
+from itertools import pairwise
+
+import numpy as np
 
 
 def kmers(sequence: str, k: int) -> list[str]:
@@ -70,3 +73,21 @@ def regions(values: list[float], length: int, min_run: int, times_min: float, wi
         merged = [*merged[:-1], (merged[-1][0], end)] if shared else [*merged, (start, end)]
         marked |= set(range(start, end))
     return merged
+
+
+def group_bootstrap(groups: np.ndarray, resamples: int, seed: int) -> list[np.ndarray]:
+    """Return row indices of bootstrap resamples that draw whole groups, so that near-copies do not narrow the interval.
+
+    Parameters
+    ----------
+    groups : (n,), group of each row.
+    resamples : number of resamples.
+    seed : of the generator.
+    """
+    _, codes = np.unique(groups, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(codes.max() + 2))
+    members = [order[a:b] for a, b in pairwise(starts)]
+    generator = np.random.default_rng(seed)
+    drawn = generator.integers(0, len(members), size=(resamples, len(members)))
+    return [np.concatenate([members[i] for i in row]) for row in drawn]

@@ -158,7 +158,9 @@ def test_a_class_with_one_group(study, capsys):
 def test_not_enough_background(study, capsys):
     (study / "little.bed").write_text("chr1\t0\t500\nchr2\t0\t500\n")
     edit(study, "margin = 200", 'margin = 200\nwithin = ["little.bed"]')
-    refused(capsys, study, "24 intervals are wanted", "loosen within, exclude or margin")
+    refused(
+        capsys, study, "24 intervals are wanted", "loosen within, exclude or margin", "while drawing class background"
+    )
 
 
 def test_a_sequence_that_is_all_n_is_left_out_and_counted(study, capsys):

@@ -219,7 +219,7 @@ def main() -> None:
     try:
         app()
     except PhenolensError as error:
-        print(f"phenolens: error: {error}", file=sys.stderr)
+        print(f"phenolens: error: {'; '.join([str(error), *getattr(error, '__notes__', [])])}", file=sys.stderr)
         sys.exit(2)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:

@@ -25,6 +25,7 @@ class Inputs:
     def __init__(self, study: Study, genome: GenomeFile | None) -> None:
         self.study, self.genome = study, genome
         self._intervals: dict[tuple[str, str | None], pl.DataFrame] = {}
+        self._genes: pl.DataFrame | None = None
 
     def intervals(self, name: str, feature: str | None = None) -> pl.DataFrame:
         """Return the INTERVALS of a file, after checking that they lie on the genome."""
@@ -42,8 +43,10 @@ class Inputs:
 
     def genes(self) -> pl.DataFrame:
         """Return the study's GENES; no rows when it names no gene file."""
-        name = self.study.settings.annotate.genes
-        return empty(GENES) if name is None else read_genes(self.study.path(name))
+        if self._genes is None:
+            name = self.study.settings.annotate.genes
+            self._genes = empty(GENES) if name is None else read_genes(self.study.path(name))
+        return self._genes
 
     def features(self) -> dict[str, pl.DataFrame]:
         """Return the INTERVALS that regions are overlapped with: each feature of the gene file, and each named file."""

@@ -96,6 +96,12 @@ def test_a_sequence_with_many_hits_counts_once_and_the_planted_motif_is_first():
             40,
             total,
         )
+        in_case = hits.filter(motif_id="planted").join(
+            regions.filter(label="case"), left_on="sequence_id", right_on="region_id"
+        )
+        assert first["case_per_kb"] == pytest.approx(in_case.height / (40 * 2 * 20 / 1000)), (
+            "both regions of a sequence were scanned"
+        )
     assert hits.filter(motif_id="planted").height >= 80
     assert set(hits["sequence_id"]) <= set(regions["region_id"])
 

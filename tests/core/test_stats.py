@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from oracles import group_bootstrap
 from scipy.stats import false_discovery_control
 
-from phenolens.core.stats import benjamini_hochberg, group_bootstrap, group_bootstrap_weights, interval, permutation_p
+from phenolens.core.stats import benjamini_hochberg, group_bootstrap_weights, interval, permutation_p
 
 
 @given(hnp.arrays(float, st.integers(1, 40), elements=st.floats(0, 1)))

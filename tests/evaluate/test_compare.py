@@ -1,11 +1,12 @@
 import numpy as np
 import polars as pl
 import pytest
+from oracles import group_bootstrap
 from scipy.stats import chi2
 from sklearn.metrics import roc_auc_score
 
 from phenolens.core.errors import DataError
-from phenolens.core.stats import group_bootstrap, interval
+from phenolens.core.stats import interval
 from phenolens.evaluate.compare import comparison_table
 
 LABELS = ["a", "b"]

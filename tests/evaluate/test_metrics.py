@@ -1,12 +1,13 @@
-"""Oracles: scikit-learn called directly, and the resamples of core.stats.group_bootstrap taken row by row."""
+"""Oracles: scikit-learn called directly, and the resamples of oracles.group_bootstrap taken row by row."""
 
 import numpy as np
 import polars as pl
 import pytest
+from oracles import group_bootstrap
 from sklearn import metrics as sk
 
 from phenolens.core.errors import DataError
-from phenolens.core.stats import group_bootstrap, interval
+from phenolens.core.stats import interval
 from phenolens.evaluate.metrics import confusion_table, metrics_table, vote
 
 LABELS = ["erv", "line", "other"]

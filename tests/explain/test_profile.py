@@ -1,9 +1,9 @@
 import numpy as np
 import polars as pl
 import pytest
+from oracles import group_bootstrap
 
 from phenolens.core.schemas import PROFILE
-from phenolens.core.stats import group_bootstrap
 from phenolens.core.types import BaseScores
 from phenolens.explain.profile import profile
 

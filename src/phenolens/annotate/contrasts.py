@@ -50,17 +50,17 @@ def motif_enrichment(
     hits = scanned(regions)
     tables = [empty(ENRICHMENT)]
     for case in (case for case in cases if case in regions["label"]):
-        others = sequences.filter(pl.col("label") != case)["label"].unique().sort().to_list()
+        inside, elsewhere = regions.filter(label=case), sequences.filter(pl.col("label") != case)
+        others = elsewhere["label"].unique().to_list()
         name = others[0] if len(others) == 1 else OTHERS
-        stretches = random_stretches(regions.filter(label=case), sequences.filter(pl.col("label") != case), seed=seed)
-        drawn = scanned(stretches)
-        for control, table, found in ((name, regions, hits), (name + STRETCHES, stretches, drawn)):
-            pooled = pl.concat([regions.filter(label=case), table.filter(pl.col("label") != case)], how="diagonal")
-            pooled = pooled.with_columns(
-                label=pl.when(pl.col("label") == case).then("label").otherwise(pl.lit(control))
-            )
-            both = hits if table is regions else pl.concat([hits, found])
-            tables.append(enrichment(*_per_sequence(both, pooled), motifs, case=case, control=control))
+        stretches = random_stretches(inside, elsewhere, seed=seed)
+        drawn = pl.concat([hits, scanned(stretches)])
+        for control, table, found in (
+            (name, regions.filter(pl.col("label") != case), hits),
+            (name + STRETCHES, stretches, drawn),
+        ):
+            pooled = pl.concat([inside, table.with_columns(label=pl.lit(control))], how="diagonal")
+            tables.append(enrichment(*_per_sequence(found, pooled), motifs, case=case, control=control))
     return hits, pl.concat(tables)
 
 

@@ -1,7 +1,6 @@
 """Small statistics shared by stages: Benjamini-Hochberg, permutation p-values, bootstrap intervals."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 
@@ -58,30 +57,12 @@ def interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def group_bootstrap(groups: np.ndarray, resamples: int, seed: int) -> list[np.ndarray]:
-    """Return row indices of bootstrap resamples that draw whole groups, so that near-copies do not narrow the interval.
-
-    Parameters
-    ----------
-    groups : (n,), group of each row.
-    resamples : number of resamples.
-    seed : of the generator.
-    """
-    _, codes = np.unique(groups, return_inverse=True)
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(codes.max() + 2))
-    members = [order[a:b] for a, b in pairwise(starts)]
-    generator = np.random.default_rng(seed)
-    drawn = generator.integers(0, len(members), size=(resamples, len(members)))
-    return [np.concatenate([members[i] for i in row]) for row in drawn]
-
-
 def group_bootstrap_weights(
     groups: np.ndarray, resamples: int, seed: int, block_cells: int = 1 << 21
 ) -> Iterator[np.ndarray]:
-    """Yield the resamples of `group_bootstrap` as weights: float64 (b, G) blocks, how often each group was drawn.
+    """Yield bootstrap resamples of whole groups as weights: float64 (b, G) blocks, how often each group was drawn.
 
-    Whatever is a sum over sequences is then one matrix product; columns follow the sorted distinct groups.
+    Whole groups, so that near-copies do not narrow the interval. Whatever is a sum over sequences is one matrix product; columns follow the sorted distinct groups.
 
     Parameters
     ----------

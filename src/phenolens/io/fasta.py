@@ -8,12 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
-from phenolens.core.errors import DataError, InputError
+from phenolens.core.errors import InputError
 from phenolens.io.rules import Rule, refuse_first
 from phenolens.io.text import line_batches
 
 IUPAC = "ACGTNRYSWKMBDHVacgtnryswkmbdhv"
-WIDTH = 60
 
 
 def read_fasta(path: str | Path) -> pl.DataFrame:
@@ -100,36 +99,3 @@ def _refuse_records(path: str | Path, table: pl.DataFrame) -> None:
             ),
         ],
     )
-
-
-def write_fasta(path: str | Path, table: pl.DataFrame) -> None:
-    """Write records in row order, sequences in lines of 60.
-
-    Parameters
-    ----------
-    path : where to write.
-    table : name, sequence, and optionally description (null = none).
-
-    Raises
-    ------
-    DataError : a name is absent or holds white space, or a sequence is absent or empty.
-    """
-    wrong = table.filter(pl.col("name").fill_null("").str.contains(r"^$|\s") | (pl.col("sequence").fill_null("") == ""))
-    if wrong.height:
-        raise DataError(
-            f"table for {path}",
-            f"record {wrong['name'][0]!r} has no usable name or no sequence",
-            expected="a name without white space, and bases",
-        )
-    description = (
-        pl.col("description").str.replace_all(r"\s+", " ")
-        if "description" in table.columns
-        else pl.lit(None, pl.String)
-    )
-    header = pl.concat_str(
-        pl.lit(">"), "name", pl.when(description.is_not_null()).then(pl.lit(" ") + description).otherwise(pl.lit(""))
-    )
-    body = pl.col("sequence").str.replace_all(f"(.{{{WIDTH}}})", "${1}\n").str.strip_chars_end("\n")
-    text = table.select((header + "\n" + body + "\n").alias("record"))["record"]
-    with Path(path).open("w", encoding="utf-8", newline="") as handle:
-        handle.writelines(text)
