@@ -23,7 +23,9 @@ MAY_IMPORT = {
     "pipeline": {"core", "io", "dataset", "model", "evaluate", "explain", "annotate", "report", "inputs", "contents"},
     "check": {"core", "io", "dataset", "model", "inputs", "pipeline"},
     "classify": {"core", "io", "dataset", "model"},
-    "cli": {"core", "pipeline", "check", "classify"},
+    "download": {"core", "io"},
+    "simulate": {"core"},
+    "cli": {"core", "pipeline", "check", "classify", "download"},
     "__init__": set(),
 }
 MAY_LOAD_LATE = {"cli", "pipeline", "check", "classify"}

@@ -76,10 +76,21 @@ def test_beyond_the_chromosome(study, capsys):
     refused(capsys, study, "elements.bed", "chr1:199990-200200", "200000", "build")
 
 
-def test_names_without_chr(study, capsys):
+def test_names_without_chr_follow_the_genome_and_that_is_said(study, capsys):
     text = (study / "elements.bed").read_text()
     (study / "elements.bed").write_text(text.replace("chr", ""))
-    refused(capsys, study, "elements.bed", "does not have: 1, 2; expected its names: chr1, chr2", "1 becomes chr1")
+    code, _, err = phenolens(capsys, "dataset", "study.toml", "--out", "run")
+    assert code == 0, err
+    assert (
+        "elements.bed: 2 chromosome names follow the genome's: 1 -> chr1, 2 -> chr2"
+        in (study / "run" / "dataset" / "quality.json").read_text()
+    )
+
+
+def test_names_that_no_rule_brings_to_the_genome(study, capsys):
+    text = (study / "elements.bed").read_text()
+    (study / "elements.bed").write_text(text.replace("chr", "contig"))
+    refused(capsys, study, "elements.bed", "does not have: contig1, contig2; expected its names: chr1, chr2")
 
 
 def test_carriage_returns_are_read(study, capsys):

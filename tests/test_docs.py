@@ -16,6 +16,9 @@ def reference():
     return module
 
 
-@pytest.mark.parametrize(("page", "function"), [("settings.md", "settings_page"), ("tables.md", "tables_page")])
+@pytest.mark.parametrize(
+    ("page", "function"),
+    [("settings.md", "settings_page"), ("tables.md", "tables_page"), ("sources.md", "sources_page")],
+)
 def test_the_page_is_up_to_date(reference, page, function):
     assert (ROOT / "docs" / page).read_text() == getattr(reference, function)(), "run: python scripts/make_reference.py"

@@ -23,7 +23,7 @@ SHARED = ROOT.parent / "shared" / "data"
 def test_the_four_classes_lie_where_their_names_say():
     study = load_study(ROOT / "studies" / "erv-four-classes.toml")
     with open_inputs(study) as inputs:
-        made = build(study.settings.dataset, inputs.genome, inputs.intervals, inputs.sequences, 1).sequences
+        made = build(study.settings.dataset, inputs.genome, inputs, 1).sequences
         genes, erv = inputs.intervals("demo:genes.gff3.gz"), inputs.intervals("demo:erv.bed.gz")
     marked = {}
     for name, table in (("gene", genes), ("erv", erv)):
@@ -87,7 +87,7 @@ def test_real_ltr7_copies_are_told_from_matched_background_by_their_words(tmp_pa
     )
     study = load_study(tmp_path / "study.toml")
     with open_inputs(study) as inputs:
-        made = build(study.settings.dataset, inputs.genome, inputs.intervals, inputs.sequences, 1).sequences
+        made = build(study.settings.dataset, inputs.genome, inputs, 1).sequences
     ltr7, background = (made.filter(label=label) for label in ("LTR7", "background"))
     assert ltr7["name"].n_unique() == 11
     assert ltr7.group_by("name").agg(pl.col("split").n_unique())["split"].max() == 1

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from phenolens.core import run as folders
+from phenolens.core.errors import CertificateError
 from phenolens.core.study import Study, class_order
 from phenolens.dataset.build import build
 from phenolens.dataset.quality import certificate
@@ -14,7 +15,7 @@ from phenolens.inputs import Inputs, open_inputs, read_annotation
 from phenolens.pipeline import plan
 
 
-def check(study: Study, out: Path | None) -> Iterator[str]:
+def check(study: Study, out: Path | None, *, strict: bool = False) -> Iterator[str]:
     """Yield lines that say what the study's inputs hold and what a run would do.
 
     The dataset is built in memory, so everything that could stop a run before training is found here.
@@ -23,15 +24,18 @@ def check(study: Study, out: Path | None) -> Iterator[str]:
     ----------
     study : from load_study.
     out : run folder, for what is already done there; NAME-run when None.
+    strict : whether a certificate that fails is an error.
 
     Raises
     ------
+    CertificateError : strict, and a check of the certificate fails.
     PhenolensError : the first problem, as a run would report it.
     """
     settings = study.settings
     with open_inputs(study) as inputs:
         yield from read_annotation(inputs)
-        made = build(settings.dataset, inputs.genome, inputs.intervals, inputs.sequences, seed=settings.seed)
+        made = build(settings.dataset, inputs.genome, inputs, settings.seed)
+        yield from inputs.notes
         yield from _signals(study, inputs, made.sequences)
     counts = made.sequences.group_by("label", "split").agg(pl.len(), pl.col("group").n_unique().alias("groups"))
     for label in class_order(settings, made.sequences["label"]):
@@ -40,13 +44,16 @@ def check(study: Study, out: Path | None) -> Iterator[str]:
             for _, split, n, groups in counts.filter(label=label).sort("split", descending=True).rows()
         ]
         yield f"class {label}: " + ", ".join(parts)
-    quality = certificate(made.sequences, made.account)
+    quality = certificate(made.sequences, made.account, seed=settings.seed, background=settings.dataset.background)
     yield f"dataset: {quality['verdict']}"
     yield from (f"  {reason}" for reason in quality["reasons"])
     yield _model(study, made.sequences)
     folder = out or Path(f"{settings.name}-run")
     for name, stage in plan(study, folder).items():
         yield f"{name}: {'done and unchanged' if folders.is_done(stage) else 'would run'}"
+    failed = [problem["sentence"] for problem in quality["problems"] if problem["severity"] == "fail"]
+    if strict and failed:
+        raise CertificateError(failed)
 
 
 def _signals(study: Study, inputs: Inputs, sequences: pl.DataFrame) -> Iterator[str]:
@@ -64,12 +71,12 @@ def _model(study: Study, sequences: pl.DataFrame) -> str:
     from phenolens.model.tokens import encode, gate
 
     settings = study.settings.train
-    local, row = study.path(settings.model), REGISTRY.get(settings.model)
-    if not local.is_dir() and (row is None or not row.from_scratch) and "/" in settings.model:
+    row = REGISTRY.get(settings.model)
+    if not Path(study.model).is_dir() and (row is None or not row.from_scratch) and "/" in settings.model:
         return f"model {settings.model}: comes from the Hugging Face hub when the run begins"
     texts = sequences.filter(pl.col("split") == "train")["sequence"].to_list()
     loaded = load(
-        str(local) if local.is_dir() else settings.model,
+        study.model,
         class_order(study.settings, sequences["label"]),
         settings,
         study.settings.seed,

@@ -1,7 +1,7 @@
 """The command line: parse, call one function of the pipeline, stop.
 
-Results go to standard output, notes and progress to standard error. Exit codes: 0 done, 2 an input or setting is wrong
-(one line says which and what to do), 130 interrupted.
+Results go to standard output, notes and progress to standard error. Exit codes: 0 done, 1 the dataset's certificate fails
+(check --strict), 2 an input or setting is wrong (one line says which and what to do), 130 interrupted.
 """
 
 import sys
@@ -109,18 +109,58 @@ def demo(
 
 
 @app.command(short_help="write a study file to begin with")
-def init(name: Annotated[str, typer.Option(help="name of the study")] = "my-study") -> None:
+def init(
+    name: Annotated[str | None, typer.Option(help="name of the study", show_default=False)] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PRESET",
+            help="one of the paper's datasets: herv, gwas, specific-genes, immune, regulatory, random; with -paper its own constants and random split",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """phenolens init > study.toml
 
     Write a study file to begin with to standard output.
     """
     from phenolens.core.study import template
 
-    print(template(name), end="")
+    print(template(name or preset or "my-study", preset), end="")
+
+
+@app.command(short_help="download the public files that a preset needs")
+def fetch(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME...", help="presets (herv, ...) or single files; none lists all", show_default=False
+        ),
+    ] = None,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="folder of the files")] = Path("sources"),
+) -> None:
+    """phenolens fetch herv --to sources
+
+    Download the public files that a preset needs, with checksums; a download that was cut goes on where it was.
+    """
+    from phenolens import download
+
+    if not names:
+        for line in download.listing():
+            print(line)
+        return
+    with Lines() as progress:
+        for path in download.fetch(names, to, progress):
+            print(path)
 
 
 @app.command(short_help="read every input, say what is wrong, change nothing")
-def check(study: StudyFile, out: Out = None, overrides: Set = None) -> None:
+def check(
+    study: StudyFile,
+    out: Out = None,
+    overrides: Set = None,
+    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when the dataset's certificate fails")] = False,
+) -> None:
     """phenolens check study.toml
 
     Read every input, say what is wrong and what would be run; change nothing.
@@ -128,7 +168,7 @@ def check(study: StudyFile, out: Out = None, overrides: Set = None) -> None:
     from phenolens import check as checking
     from phenolens import pipeline
 
-    for line in checking.check(pipeline.load_study(study, overrides or ()), out):
+    for line in checking.check(pipeline.load_study(study, overrides or ()), out, strict=strict):
         print(line)
 
 
@@ -220,7 +260,7 @@ def main() -> None:
         app()
     except PhenolensError as error:
         print(f"phenolens: error: {'; '.join([str(error), *getattr(error, '__notes__', [])])}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
             print("phenolens: interrupted; run the same command again to go on", file=sys.stderr)

@@ -10,10 +10,12 @@ from phenolens.core.schemas import (
     CONFUSION,
     CONSERVATION,
     ENRICHMENT,
+    GENE_TYPES,
     METRICS,
     OVERLAP,
     PROFILE,
     REGION_GENES,
+    STATISTICS,
 )
 from phenolens.core.settings import StudySettings
 from phenolens.core.table import Schema
@@ -24,6 +26,7 @@ MEANING = {
     "dataset/sequences.parquet": "every sequence with its place, class, group and split",
     "train/model.json": "what the model is: parameters, tokens, notes",
     "dataset/account.tsv": "what was taken and what was left out, step by step",
+    "dataset/statistics.tsv": "sequences, bases, groups and lengths per class and split",
     "dataset/quality.json": "the dataset's certificate: balance, leakage, verdict",
     "evaluate/predictions.parquet": "probability of every class for every validation and test sequence",
     "evaluate/metrics.tsv": "every metric with its 95 % interval, over all, per class and per length",
@@ -38,6 +41,7 @@ MEANING = {
     "annotate/overlap.tsv": "overlap of the regions with genes and other features, beside matched controls",
     "annotate/conservation.tsv": "signal (e.g. conservation) in the regions, beside matched controls",
     "annotate/region_scores.tsv": "mean signal of every region",
+    "annotate/gene_types.tsv": "types of gene that the sequences of each class overlap",
     "annotate/region_genes.tsv": "genes that each region overlaps, or the nearest one",
     "annotate/genes.tsv": "genes with the number of distinct regions",
 }
@@ -64,6 +68,8 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         settings=settings,
         version=folders.versions()["phenolens"],
         sequences=pl.read_parquet(folder / "dataset" / "sequences.parquet"),
+        statistics=_tsv(folder / "dataset" / "statistics.tsv", STATISTICS),
+        gene_types=_tsv(folder / "annotate" / "gene_types.tsv", GENE_TYPES),
         quality=folders.read_json(folder / "dataset" / "quality.json"),
         history=_history(folder / "train"),
         model=folders.read_json(folder / "train" / "model.json"),

@@ -1,4 +1,4 @@
-"""The files that a study names, opened once: which of them each stage reads, and intervals that fit the genome."""
+"""The files that a study names, opened once: which of them each stage reads, with the genome's chromosome names, and what to know of them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +11,21 @@ from phenolens.core.errors import SettingsError
 from phenolens.core.schemas import GENES
 from phenolens.core.study import Study
 from phenolens.core.table import empty
+from phenolens.io.choice import parse_features
+from phenolens.io.chromosomes import check_lengths, listed, reconcile, renaming
 from phenolens.io.fasta import read_fasta
 from phenolens.io.genes import read_genes
-from phenolens.io.genome import GenomeFile, check_chromosomes, open_genome
-from phenolens.io.intervals import features, genes_as_intervals, read_intervals
+from phenolens.io.genome import GenomeFile, open_genome
+from phenolens.io.intervals import count_intervals, features, genes_as_intervals
+from phenolens.io.labelled import read_labelled
+from phenolens.io.labelled_files import BESIDE_FASTA, bare
 from phenolens.io.motifs import read_motifs
 from phenolens.io.signal import read_signal
+from phenolens.io.tabular import kind_of
+from phenolens.io.variants import Variants, read_variants
+from phenolens.io.vcf_names import variant_chromosomes
+
+ABSENT_REMEDY = 'name the genome that they were made on, or set dataset.absent_chromosomes = "drop" to leave them out and count them'
 
 
 class Inputs:
@@ -24,28 +33,96 @@ class Inputs:
 
     def __init__(self, study: Study, genome: GenomeFile | None) -> None:
         self.study, self.genome = study, genome
-        self._intervals: dict[tuple[str, str | None], pl.DataFrame] = {}
+        self._renamed: dict[str, dict[str, str]] = {}
+        self._left_out: list[str] = []
+        self._intervals: dict[str, pl.DataFrame] = {}
         self._genes: pl.DataFrame | None = None
 
-    def intervals(self, name: str, feature: str | None = None) -> pl.DataFrame:
-        """Return the INTERVALS of a file, after checking that they lie on the genome."""
-        if (name, feature) not in self._intervals:
+    @property
+    def notes(self) -> list[str]:
+        """One sentence for each file whose chromosomes were renamed, and for what was left out of a file."""
+        renamed = []
+        for file, names in self._renamed.items():
+            pairs = [f"{name} -> {other}" for name, other in names.items()]
+            renamed.append(f"{file}: {len(pairs)} chromosome names follow the genome's: {listed(pairs)}")
+        return renamed + self._left_out
+
+    def intervals(self, name: str) -> pl.DataFrame:
+        """Return the INTERVALS of `FILE` or `FILE#FEATURE,FEATURE`, with the genome's chromosome names, all of them on it.
+
+        Raises
+        ------
+        InputError : as count_intervals; two names for one chromosome; intervals on chromosomes that the genome does not have (all of
+            them, or any of them while dataset.absent_chromosomes is "error"), or beyond a chromosome's end.
+        """
+        if name not in self._intervals:
             path = self.study.path(name)
-            table = read_intervals(path, feature)
-            if self.genome is not None:
-                check_chromosomes(table, self.genome, path)
-            self._intervals[name, feature] = table
-        return self._intervals[name, feature]
+            table, skipped = count_intervals(path, parse_features(name))
+            for reason, n in skipped.items():
+                self._note(f"{_shown(name)}: {n:,} rows left out: {reason}")
+            named = self._named(table, path, _shown(name))
+            self._intervals[name] = self._fitting(named, path, _shown(name))
+        return self._intervals[name]
 
     def sequences(self, name: str) -> pl.DataFrame:
         """Return the records (name, description, sequence) of a FASTA file."""
         return read_fasta(self.study.path(name))
 
+    def variants(self, name: str, regions: pl.DataFrame, min_length: int) -> Variants:
+        """Return the alleles of a VCF file that overlap regions, with the genome's chromosome names, and what was skipped.
+
+        Parameters
+        ----------
+        name : the file.
+        regions : INTERVALS, with the genome's chromosome names.
+        min_length : bases of the shortest allele taken.
+
+        Raises
+        ------
+        InputError : as read_variants; two names for one chromosome; no chromosome that the genome has.
+        """
+        path, renamed = self.study.path(name), {}
+        if self.genome is not None:
+            declared = variant_chromosomes(path)
+            renamed = renaming(declared, self.genome.lengths, path)
+            if not (renamed or set(declared) & set(self.genome.lengths)):
+                places = pl.DataFrame({"chrom": declared}, schema={"chrom": pl.String})
+                ends = places.with_columns(start=pl.lit(0), end=pl.lit(0))
+                check_lengths(ends, self.genome.lengths, path, self.genome.path)
+            self._note_renamed(renamed, name)
+        asked = regions.with_columns(pl.col("chrom").replace({to: name for name, to in renamed.items()}))
+        found = read_variants(path, asked, min_length=min_length)
+        table = found.table.with_columns(pl.col("chrom").replace(renamed))
+        return Variants(table.sort("chrom", "start", "end", maintain_order=True), found.skipped)
+
+    def labelled(self) -> pl.DataFrame:
+        """Return the labelled set that the study names: name, label, sequence, chrom, start, end, strand, split.
+
+        Chromosomes have the genome's names; rows without a sequence lie on it.
+
+        Raises
+        ------
+        InputError : as read_labelled, and as intervals for rows without a sequence.
+        SettingsError : the study names no labelled set.
+        """
+        settings = self.study.settings.dataset
+        if settings.labelled is None:
+            raise SettingsError(self.study.source, "dataset.labelled", "is missing", expected="a labelled set")
+        path = self.study.path(settings.labelled)
+        table = read_labelled(path, sequence_column=settings.sequence_column, label_column=settings.label_column)
+        named = self._named(table, path, path.name).with_row_index("row")
+        fitting = self._fitting(named.filter(pl.col("sequence").is_null()), path, path.name)
+        kept = pl.col("sequence").is_not_null() | pl.col("row").is_in(fitting["row"].implode())
+        return named.filter(kept).drop("row")
+
     def genes(self) -> pl.DataFrame:
-        """Return the study's GENES; no rows when it names no gene file."""
+        """Return the study's GENES, with the genome's chromosome names; no rows when it names no gene file."""
         if self._genes is None:
             name = self.study.settings.annotate.genes
-            self._genes = empty(GENES) if name is None else read_genes(self.study.path(name))
+            self._genes = empty(GENES)
+            if name is not None:
+                path = self.study.path(name)
+                self._genes = self._named(read_genes(path), path, _shown(name))
         return self._genes
 
     def features(self) -> dict[str, pl.DataFrame]:
@@ -67,6 +144,45 @@ class Inputs:
             rows = (placed if here.is_empty() else here).select("sequence_id", "chrom", "start", "end").iter_rows()
             return {sequence_id: signal.values(chrom, start, end) for sequence_id, chrom, start, end in rows}
 
+    def _named(self, table: pl.DataFrame, path: Path, shown: str) -> pl.DataFrame:
+        """Return the table with the genome's chromosome names."""
+        if self.genome is None:
+            return table
+        found = reconcile(table, self.genome.lengths, path)
+        self._note_renamed(found.renamed, shown)
+        return found.table
+
+    def _fitting(self, table: pl.DataFrame, path: Path, shown: str) -> pl.DataFrame:
+        """Return the rows on the genome's chromosomes, after refusing or counting the others."""
+        if self.genome is None or table.is_empty():
+            return table
+        lengths = self.genome.lengths
+        absent = reconcile(table, lengths, path).absent
+        lost = int(absent["n"].sum())
+        kept = table
+        if 0 < lost < table.height and self.study.settings.dataset.absent_chromosomes == "drop":
+            kept = table.filter(pl.col("chrom").is_in(list(lengths)))
+            self._note(
+                f"{shown}: {lost:,} of {table.height:,} intervals left out, on {absent.height} chromosomes that the genome does not have: "
+                f"{listed(absent['chrom'].to_list())}"
+            )
+        check_lengths(kept, lengths, path, self.genome.path, remedy=ABSENT_REMEDY)
+        return kept
+
+    def _note_renamed(self, renamed: dict[str, str], name: str) -> None:
+        if renamed:
+            self._renamed.setdefault(_shown(name.partition("#")[0]), {}).update(renamed)
+
+    def _note(self, sentence: str) -> None:
+        if sentence not in self._left_out:
+            self._left_out.append(sentence)
+
+
+def _shown(name: str) -> str:
+    """Return the text of a setting without its folders: sources/rmsk.txt.gz#LTR -> rmsk.txt.gz#LTR."""
+    file, mark, chosen = name.partition("#")
+    return Path(file).name + mark + chosen
+
 
 @contextmanager
 def open_inputs(study: Study) -> Iterator[Inputs]:
@@ -78,7 +194,7 @@ def open_inputs(study: Study) -> Iterator[Inputs]:
     """
     settings = study.settings.dataset
     if settings.genome is None:
-        needing = [c.label for c in settings.classes if c.sequences is None]
+        needing = [c.label for c in settings.classes if c.sequences is None and c.shuffled_from is None]
         if needing:
             raise SettingsError(
                 study.source,
@@ -109,21 +225,30 @@ def read_annotation(inputs: Inputs) -> list[str]:
 
 
 def dataset_files(study: Study) -> list[Path]:
-    """Return every file that the dataset stage reads, each once, in the order of the settings."""
+    """Return every file that the dataset stage reads, each once, in the order of the settings; of a folder all its files."""
     settings = study.settings.dataset
-    names = [settings.genome] if settings.genome else []
+    names = [settings.genome]
     for source in settings.classes:
-        names += [name for name in (source.intervals, source.sequences, *source.within, *source.exclude) if name]
-        names += [name for step in source.steps for name in (step.subtract, step.within, step.exclude) if name]
-    return [study.path(name) for name in dict.fromkeys(names)]
+        names += [source.intervals, source.sequences, *source.within, *source.exclude, source.genes, source.covered_by]
+        names += [name for step in source.steps for name in (step.subtract, step.within, step.exclude)]
+    paths = [study.path(name) for name in (*names, *settings.variants) if name]
+    if settings.labelled is not None:
+        paths += _labelled_files(study.path(settings.labelled))
+    return list(dict.fromkeys(paths))
+
+
+def _labelled_files(path: Path) -> list[Path]:
+    """Return the files of a labelled set: those of a folder, or the file and, of a FASTA file, the labels beside it."""
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file()) or [path]
+    if not path.is_file() or kind_of(path) != "fasta":
+        return [path]
+    beside = (path.with_name(bare(path) + ending) for ending in BESIDE_FASTA)
+    return [path, *(file for file in beside if file.is_file())]
 
 
 def annotate_files(study: Study) -> list[Path]:
-    """Return every file that the annotate stage reads."""
+    """Return every file that the annotate stage reads, each once."""
     settings = study.settings.annotate
-    names = [
-        name
-        for name in (settings.motifs, settings.genes, *settings.features.values(), *settings.signals.values())
-        if name
-    ]
-    return [study.path(name) for name in dict.fromkeys(names)]
+    names = (settings.motifs, settings.genes, *settings.features.values(), *settings.signals.values())
+    return list(dict.fromkeys(study.path(name) for name in names if name))

@@ -85,10 +85,9 @@ def run(study: Study, out: Path | None = None, *, last: str = "report", progress
 def plan(study: Study, folder: Path) -> dict[str, folders.Stage]:
     """Return each stage with its fingerprint; a stage depends on its settings, the seed, its files and the stages it reads."""
     settings = study.settings.model_dump(mode="json")
-    local_model = study.path(study.settings.train.model)
     files = {
         "dataset": dataset_files(study),
-        "train": [local_model] if local_model.is_dir() else [],
+        "train": [Path(study.model)] if Path(study.model).is_dir() else [],
         "annotate": annotate_files(study),
     }
     reads = {
@@ -110,12 +109,16 @@ def dataset(job: Job) -> None:
     """Intervals -> labelled, matched, grouped, split sequences, and their certificate."""
     from phenolens.dataset.build import build
     from phenolens.dataset.quality import certificate
+    from phenolens.dataset.statistics import statistics
 
+    settings, seed = job.settings.dataset, job.settings.seed
     with open_inputs(job.study) as inputs:
-        made = build(job.settings.dataset, inputs.genome, inputs.intervals, inputs.sequences, job.settings.seed)
+        made = build(settings, inputs.genome, inputs, seed)
     job.write(made.sequences, "dataset/sequences.parquet")
     job.write(made.account, "dataset/account.tsv")
-    folders.write_json(certificate(made.sequences, made.account), job.folder / "dataset" / "quality.json")
+    job.write(statistics(made.sequences), "dataset/statistics.tsv")
+    quality = certificate(made.sequences, made.account, seed=seed, background=settings.background)
+    folders.write_json(quality | {"notes": inputs.notes}, job.folder / "dataset" / "quality.json")
 
 
 def train(job: Job) -> None:
@@ -125,7 +128,6 @@ def train(job: Job) -> None:
     from phenolens.model.train import train as fine_tune
 
     settings, sequences = job.settings.train, job.table("dataset/sequences.parquet")
-    local = job.study.path(settings.model)
     labels = class_order(job.settings, sequences["label"])
     for name, split, seed in training_runs(job.settings):
         folder = job.folder / "train" / name
@@ -133,7 +135,7 @@ def train(job: Job) -> None:
             continue
         rows = sequences.with_columns(pl.col(split).alias("split"))
         learning = rows.filter(pl.col("split") == "train")["sequence"].to_list()
-        loaded = load(str(local) if local.is_dir() else settings.model, labels, settings, seed, learning)
+        loaded = load(job.study.model, labels, settings, seed, learning)
 
         def watch(done: int, total: int, loss: float, validation: float | None, name: str = name) -> None:
             shown = "" if validation is None else f", validation loss {validation:.3f}"
@@ -203,9 +205,9 @@ def explain(job: Job) -> None:
     settings = job.settings.explain
     rows = job.table("dataset/sequences.parquet").filter(pl.col("split").is_in(settings.splits))
     ids, texts = rows["sequence_id"].to_list(), rows["sequence"].to_list()
-    loaded = load_folder(job.folder / "train" / "run-0")
     job.progress.step(0, 1, "explain: reading-token attention")
-    scores = alrw(loaded, ids, texts, mode=settings.mode, batch_size=settings.batch_size)
+    model = load_folder(job.folder / "train" / "run-0")
+    scores = alrw(model, ids, texts, mode=settings.mode, batch_size=settings.batch_size)
     kept = [values[: len(text)] for values, text in zip(scores.values, texts, strict=True)]
     job.write(
         rows.select("sequence_id", "label", "split").with_columns(pl.Series("scores", kept, dtype=pl.List(pl.Float32))),
@@ -230,6 +232,7 @@ def annotate(job: Job) -> None:
     from phenolens.annotate.conservation import conservation
     from phenolens.annotate.genes import genes_with_regions, region_genes
     from phenolens.annotate.overlap import overlap
+    from phenolens.dataset.statistics import overlap_with_types
 
     settings = job.settings.annotate
     chance = {"controls": settings.controls, "seed": job.settings.seed}
@@ -247,6 +250,7 @@ def annotate(job: Job) -> None:
         job.write(pl.concat([empty(CONSERVATION), *(table for table, _ in found)]), "annotate/conservation.tsv")
         job.write(pl.concat([empty(REGION_SCORES), *(scores for _, scores in found)]), "annotate/region_scores.tsv")
         near = region_genes(regions, inputs.genes())
+        job.write(overlap_with_types(sequences, inputs.genes()), "annotate/gene_types.tsv")
     job.write(near, "annotate/region_genes.tsv")
     job.write(genes_with_regions(near, regions), "annotate/genes.tsv")
 
@@ -259,7 +263,7 @@ def _motifs(job: Job, sequences: pl.DataFrame, regions: pl.DataFrame) -> tuple[p
 
     settings = job.settings.annotate
     motifs = read_motifs(job.study.path(settings.motifs or ""))
-    matched = {c.label for c in job.settings.dataset.classes if c.matched_to}
+    matched = set(job.settings.dataset.background)
     labels = class_order(job.settings, sequences["label"])
     control = sequences.filter(pl.col("label").is_in(matched)) if matched else sequences
     explained = sequences.filter(pl.col("split").is_in(job.settings.explain.splits))

@@ -74,7 +74,7 @@ def test_every_setting_has_help(section):
         (GOOD.replace('name = "s"\n', ""), "name: is missing; expected a value for name"),
         (
             GOOD.replace('matched_to = "A"', 'matched_to = "A"\nintervals = "x"'),
-            "a class has exactly one of: intervals, matched_to, sequences",
+            "a class has exactly one of: intervals, regions, random_length, matched_to, shuffled_from, sequences",
         ),
         (GOOD.replace("{ merge = 10 }", "{ merge = 10, slop = 5 }"), "a step has exactly one of: merge"),
     ],

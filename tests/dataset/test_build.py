@@ -1,11 +1,15 @@
 """A whole dataset from a synthetic genome: sources, background, duplicates, ids, groups, splits."""
 
+from collections import Counter
+from itertools import pairwise
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 import pytest
 
 from phenolens.core.errors import DataError
-from phenolens.core.schemas import INTERVALS, SEQUENCES
+from phenolens.core.schemas import INTERVALS, SEQUENCES, VARIANTS
 from phenolens.core.settings import DatasetSettings
 from phenolens.core.table import check, empty
 from phenolens.dataset.build import build
@@ -20,6 +24,9 @@ class TextGenome:
 
     def fetch(self, chrom, start, end):
         return self.chroms[chrom][start:end]
+
+    def letters(self, chrom):
+        return np.frombuffer(self.chroms[chrom].encode(), dtype=np.uint8)
 
 
 def dna(length, seed):
@@ -52,13 +59,30 @@ FILES = {
 }
 
 
-def read(path, feature=None):
-    return FILES[path]
+class Read(NamedTuple):
+    """Readers of tables held in memory."""
+
+    records: dict = {}
+    alleles: dict = {}
+    table: pl.DataFrame | None = None
+
+    def intervals(self, name):
+        return FILES[name]
+
+    def sequences(self, name):
+        return self.records[name]
+
+    def variants(self, name, regions, min_length):
+        skipped = pl.DataFrame({"reason": ["symbolic"], "n": [3]})
+        return self.alleles[name].filter(pl.col("alt").str.len_bytes() >= min_length), skipped
+
+    def labelled(self):
+        return self.table
 
 
-def made(*classes, genome=GENOME, sequences=None, seed=1, **settings):
-    settings = {"group_by": (), **settings}
-    return build(DatasetSettings(classes=classes, **settings), genome, read, lambda path: sequences[path], seed)
+def made(*classes, genome=GENOME, sequences=None, alleles=None, table=None, seed=1, **settings):
+    settings = {"group_by": (), "classes": classes, **settings}
+    return build(DatasetSettings(**settings), genome, Read(sequences or {}, alleles or {}, table), seed)
 
 
 A = {"label": "a", "intervals": "a.bed"}
@@ -328,3 +352,84 @@ def test_background_for_records_with_coordinates_avoids_them():
     first, second = (table.filter(pl.col("label") == label) for label in ("x", "n"))
     assert second.height == 20
     assert not overlaps(second, first).any()
+
+
+def test_shuffled_background_has_the_composition_and_the_split_of_what_it_was_made_from():
+    table = made(A, {"label": "s", "shuffled_from": "a", "ratio": 2}).sequences
+    own, shuffled = (table.filter(pl.col("label") == label) for label in "as")
+    assert (shuffled.height, set(shuffled["origin"])) == (2 * own.height, {"shuffled"})
+    assert shuffled["chrom"].null_count() == shuffled.height
+    assert table["sequence_id"].n_unique() == table.height
+    source = {row["locus"]: row for row in own.iter_rows(named=True)}
+    for row in shuffled.iter_rows(named=True):
+        before, after = source[row["locus"]]["sequence"].upper(), row["sequence"].upper()
+        assert Counter(pairwise(before)) == Counter(pairwise(after))
+        assert before != after
+        assert row["split"] == source[row["locus"]]["split"]
+
+
+def test_alleles_are_sequences_of_the_class_they_overlap_in_the_group_of_their_locus():
+    first = FILES["a.bed"].filter(pl.col("chrom") == "chr1").row(3, named=True)
+    at, letter = first["start"] + 50, GENOME.fetch("chr1", first["start"] + 50, first["start"] + 51).upper()
+    rows = [
+        ("chr1", at, at + 1, "sv1", letter, letter + dna(180, 8)),
+        ("chr1", at, at + 1, "sv2", letter, letter + "ACGT"),
+    ]
+    alleles = {"sv.vcf": pl.DataFrame(rows, schema=empty(VARIANTS).schema, orient="row")}
+    result = made(A, BACKGROUND, variants=("sv.vcf",), alleles=alleles)
+    found = result.sequences.filter(pl.col("origin") == "alleles")
+    assert found["allele"].to_list() == ["sv1"]
+    locus = result.sequences.filter((pl.col("chrom") == "chr1") & (pl.col("start") == first["start"]))
+    assert locus["group"].to_list() == found["group"].to_list() == locus["group"].unique().to_list()
+    assert {"sv.vcf: symbolic"} <= set(result.account["reason"])
+    assert result.sequences.filter(pl.col("label") == "background").height == 45
+
+
+def test_two_runs_of_folds_hold_out_other_groups_and_all_of_them_in_turn():
+    tests = [made(A, B, folds=4, fold=k).sequences for k in range(4)]
+    assert all(t["fold"].equals(tests[0]["fold"]) for t in tests)
+    held = [set(t.filter(pl.col("split") == "test")["sequence_id"]) for t in tests]
+    assert sum(map(len, held)) == len(set().union(*held)) == tests[0].height
+    for k, t in enumerate(tests):
+        assert set(t.filter(pl.col("split") == "validation")["fold"]) == {(k + 1) % 4}
+
+
+def test_dealt_labels_are_even_random_and_whole_loci():
+    steps = ({"windows": 100},)
+    table = made({"label": "x", "intervals": "a.bed", "steps": steps, "deal_into": ("p", "q", "r")}).sequences
+    assert table.group_by("locus").agg(pl.col("label").n_unique())["label"].max() == 1
+    loci = table.group_by("label").agg(pl.col("locus").n_unique())
+    assert dict(loci.iter_rows()) == {"p": 15, "q": 15, "r": 15}
+    other = made({"label": "x", "intervals": "a.bed", "steps": steps, "deal_into": ("p", "q", "r")}, seed=2).sequences
+    assert not other.sort("locus", "start")["label"].equals(table.sort("locus", "start")["label"])
+
+
+def test_linclust_drops_near_copies_within_a_class_only():
+    long = dna(400, 21)
+    near = long[:200] + ("A" if long[200] != "A" else "C") + long[201:]
+    other = {f"s{i}": dna(400, 100 + i) for i in range(6)}
+    given = {
+        "a.fa": records(one=long, two=near, **other),
+        "b.fa": records(three=near[:-1], **{k: v[::-1] for k, v in other.items()}),
+    }
+    classes = [{"label": label, "sequences": f"{label}.fa"} for label in "ab"]
+    table = made(*classes, genome=None, sequences=given, redundancy="linclust").sequences
+    assert dict(table.group_by("label").len().iter_rows()) == {"a": 7, "b": 7}
+
+
+def test_a_labelled_set_with_its_own_split_keeps_its_copies():
+    rows = [(f"r{i}", "xy"[i % 2], dna(60, 300 + i), ["train", "validation", "test"][i % 3]) for i in range(30)]
+    rows += [("copy", "x", rows[0][2], "test")]
+    schema = ["name", "label", "sequence", "split"]
+    table = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        *(
+            pl.lit(None, t).alias(n)
+            for n, t in (("chrom", pl.String), ("start", pl.Int64), ("end", pl.Int64), ("strand", pl.String))
+        )
+    )
+    kept = made(table=table, labelled="set.csv", split="given", label_names={"x": "yes"}, genome=None).sequences
+    assert kept.height == 31
+    assert dict(kept.group_by("split").len().iter_rows()) == {"train": 10, "validation": 10, "test": 11}
+    assert set(kept["label"]) == {"yes", "y"}
+    once = made(table=table, labelled="set.csv", genome=None).sequences
+    assert once.height == 30

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from itertools import combinations, product
 
 import numpy as np
 import polars as pl
@@ -136,23 +137,23 @@ def test_pieces_keep_name_score_and_strand_of_their_row():
 
 
 def test_steps_run_in_the_order_written_and_each_is_accounted_for():
-    files = {("gaps.bed", None): table(("chr1", 10, 12)), ("genes.gff", "exon"): table(("chr2", 0, 5))}
+    files = {"gaps.bed": table(("chr1", 10, 12)), "genes.gff#exon": table(("chr2", 0, 5))}
     steps = [
         Step(merge=1),
         Step(subtract="gaps.bed"),
-        Step(exclude="genes.gff", feature="exon"),
+        Step(exclude="genes.gff#exon"),
         Step(windows=4),
         Step(min_length=3),
     ]
     source = table(("chr1", 0, 5), ("chr1", 6, 17), ("chr2", 3, 9))
-    result = sets.apply_steps(source, steps, lambda path, feature: files[path, feature], LENGTHS)
+    result = sets.apply_steps(source, steps, files.__getitem__, LENGTHS)
     assert places(result.intervals) == [("chr1", 0, 4), ("chr1", 4, 8), ("chr1", 12, 16)]
     assert result.intervals["locus"].to_list() == ["chr1:0-10(.)", "chr1:0-10(.)", "chr1:12-17(.)"]
     assert result.account.rows() == [
         ("input", 3, 22),
         ("merge 1", 2, 23),
         ("subtract gaps.bed", 3, 21),
-        ("exclude genes.gff", 2, 15),
+        ("exclude genes.gff#exon", 2, 15),
         ("windows 4", 5, 15),
         ("min_length 3", 3, 12),
     ]
@@ -178,29 +179,42 @@ def test_windows_of_windows_and_merged_windows_keep_their_loci_together():
     assert joined["locus"].unique().to_list() == ["chr1:0-10(.)"]
 
 
+OPERATIONS = {
+    "merge": (lambda a, b, g: sets.merge(a), ["merge", "-i", "a"]),
+    "merge -d": (lambda a, b, g: sets.merge(a, 2), ["merge", "-i", "a", "-d", "2"]),
+    "subtract": (lambda a, b, g: sets.subtract(a, b), ["subtract", "-a", "a", "-b", "b"]),
+    "intersect": (lambda a, b, g: sets.within(a, sets.merge(b)), ["intersect", "-a", "a", "-b", "merged"]),
+    "intersect -v": (lambda a, b, g: sets.exclude(a, b), ["intersect", "-v", "-a", "a", "-b", "b"]),
+    "makewindows": (lambda a, b, g: sets.windows(a, 4), ["makewindows", "-b", "a", "-w", "4"]),
+    "slop": (lambda a, b, g: sets.slop(a, 3, g), ["slop", "-b", "3", "-i", "a", "-g", "g"]),
+}
+
+
 @pytest.mark.skipif(shutil.which("bedtools") is None, reason="bedtools is not installed")
-@pytest.mark.parametrize(
-    ("operation", "command"),
-    [
-        (lambda a, b: sets.merge(a), ["merge", "-i", "a"]),
-        (lambda a, b: sets.merge(a, 37), ["merge", "-i", "a", "-d", "37"]),
-        (lambda a, b: sets.subtract(a, b), ["subtract", "-a", "a", "-b", "b"]),
-        (lambda a, b: sets.within(a, sets.merge(b)), ["intersect", "-a", "a", "-b", "merged"]),
-        (lambda a, b: sets.exclude(a, b), ["intersect", "-v", "-a", "a", "-b", "b"]),
-        (lambda a, b: sets.windows(a, 64), ["makewindows", "-b", "a", "-w", "64"]),
-        (lambda a, b: sets.slop(a, 100, BIG), ["slop", "-b", "100", "-i", "a", "-g", "g"]),
-    ],
-    ids=["merge", "merge -d", "subtract", "intersect", "intersect -v", "makewindows", "slop"],
-)
-def test_ten_thousand_intervals_equal_bedtools(tmp_path, operation, command):
-    a, b = scattered(10_000, 1), scattered(10_000, 2)
-    for name, content in (("a", a), ("b", b), ("merged", sets.merge(b))):
-        content.select(PLACE).write_csv(tmp_path / name, separator="\t", include_header=False)
-    (tmp_path / "g").write_text("".join(f"{chrom}\t{length}\n" for chrom, length in BIG.items()))
+@pytest.mark.parametrize("intervals", ["10,000 random", "every pair of edges"])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_equals_bedtools(tmp_path, name, intervals):
+    operation, command = OPERATIONS[name]
+    a, b, lengths = random_tables() if intervals == "10,000 random" else edge_tables()
+    for file, content in (("a", a), ("b", b), ("merged", sets.merge(b))):
+        content.select(PLACE).write_csv(tmp_path / file, separator="\t", include_header=False)
+    (tmp_path / "g").write_text("".join(f"{chrom}\t{length}\n" for chrom, length in lengths.items()))
     done = subprocess.run(["bedtools", *command], cwd=tmp_path, capture_output=True, text=True, check=True)
     expected = sorted((c, int(s), int(e)) for c, s, e in (line.split("\t")[:3] for line in done.stdout.splitlines()))
-    assert len(expected) > 1000
-    assert places(operation(a, b)) == expected
+    assert len(expected) > 300
+    assert places(operation(a, b, lengths)) == expected
+
+
+def random_tables():
+    return scattered(10_000, 1), scattered(10_000, 2), BIG
+
+
+def edge_tables():
+    """Every two intervals of a chromosome of seven bases, each pair on a chromosome of its own; a also holds a third at its end."""
+    every = list(combinations(range(8), 2))
+    pairs = [(f"c{i:04d}", *pair) for i, pair in enumerate(product(every, every))]
+    a = table(*((c, *first) for c, first, _ in pairs), *((c, 6, 7) for c, first, _ in pairs if first != (6, 7)))
+    return a.sort(PLACE), table(*((c, *second) for c, _, second in pairs)), {c: 7 for c, _, _ in pairs}
 
 
 BIG = {"chr1": 3_000_000, "chr10": 1_000_000, "chr2": 2_000_000}
@@ -220,3 +234,22 @@ def scattered(n, seed):
         )
     )
     return rows.sort(PLACE)
+
+
+def test_names_keeps_whole_matches_only():
+    source = table(("chr1", 0, 5, "OR1A1"), ("chr1", 6, 9, "ORAI1"), ("chr1", 10, 12, "DEFB1"), ("chr1", 13, 15))
+    kept = sets.apply_steps(source, [Step(names=r"OR\d+[A-Z]\w*|DEF[AB]")], lambda *_: source, LENGTHS).intervals
+    assert kept["name"].to_list() == ["OR1A1"]
+    with pytest.raises(DataError, match=r"step names = '\(': is no regular expression"):
+        sets.apply_steps(source, [Step(names="(")], lambda *_: source, LENGTHS)
+
+
+def test_loci_cut_a_region_into_parts_that_need_not_stay_together():
+    source = table(("chr1", 0, 25))
+    cut = sets.apply_steps(source, [Step(loci=10), Step(windows=4)], lambda *_: source, LENGTHS).intervals
+    assert cut["locus"].n_unique() == 3
+    assert cut.filter(pl.col("locus") == "chr1:10-20(.)").select("start", "end").rows() == [
+        (10, 14),
+        (14, 18),
+        (18, 20),
+    ]

@@ -1,19 +1,21 @@
 """Matched background: properties counted letter by letter from the genome's text."""
 
+import subprocess
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 import polars as pl
 import pysam
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from phenolens.core.errors import DataError
 from phenolens.core.schemas import INTERVALS
 from phenolens.core.table import empty
 from phenolens.dataset.intervals import overlaps
-from phenolens.dataset.negatives import _draw, _runs, _Space, _space, _track, _without_conflict, matched_negatives
+from phenolens.dataset.negatives import Matching, matched_negatives
+from phenolens.io.bed import read_bed
+from phenolens.io.genome import open_genome
 
 
 class TextGenome:
@@ -23,6 +25,9 @@ class TextGenome:
 
     def fetch(self, chrom, start, end):
         return self.chroms[chrom][start:end]
+
+    def letters(self, chrom):
+        return np.frombuffer(self.chroms[chrom].encode(), dtype=np.uint8)
 
 
 def intervals(rows):
@@ -85,7 +90,7 @@ def positives():
 
 @pytest.fixture(scope="module")
 def both(positives):
-    return matched_negatives(positives, GENOME, EVERYWHERE, match=("gc", "masked"), seed=4)
+    return matched_negatives(positives, GENOME, EVERYWHERE, Matching(("gc", "masked")), seed=4)
 
 
 def test_partners_have_the_targets_chromosome_length_and_strand(positives, both):
@@ -110,7 +115,7 @@ def test_partners_overlap_neither_each_other_nor_a_target_nor_an_n(positives, bo
 
 
 def test_matching_balances_what_random_background_does_not(positives, both):
-    only_gc = matched_negatives(positives, GENOME, EVERYWHERE, match=("gc",), seed=4).intervals
+    only_gc = matched_negatives(positives, GENOME, EVERYWHERE, Matching(), seed=4).intervals
     target_texts = texts(positives)
     for measure, table in ((gc, both.intervals), (masked, both.intervals), (gc, only_gc)):
         assert abs(smd([measure(t) for t in target_texts], [measure(t) for t in texts(table)])) < 0.05
@@ -120,9 +125,9 @@ def test_matching_balances_what_random_background_does_not(positives, both):
 
 def test_the_seed_decides_and_the_order_of_rows_does_not(positives, both):
     shuffled = positives.sample(fraction=1, shuffle=True, seed=1)
-    again = matched_negatives(shuffled, GENOME, EVERYWHERE[::-1], match=("gc", "masked"), seed=4).intervals
+    again = matched_negatives(shuffled, GENOME, EVERYWHERE[::-1], Matching(("gc", "masked")), seed=4).intervals
     assert again.drop("target").equals(both.intervals.drop("target"))
-    other = matched_negatives(positives, GENOME, EVERYWHERE, match=("gc", "masked"), seed=5).intervals
+    other = matched_negatives(positives, GENOME, EVERYWHERE, Matching(("gc", "masked")), seed=5).intervals
     assert not other.equals(both.intervals)
 
 
@@ -134,7 +139,7 @@ def test_partners_lie_wholly_inside_the_allowed_space(positives):
     inside = np.zeros(GENOME.lengths["chr1"], dtype=bool)
     for start in starts:
         inside[start : start + 6000] = True
-    found = matched_negatives(on_chr1, GENOME, allowed, seed=1).intervals
+    found = matched_negatives(on_chr1, GENOME, allowed, Matching(), seed=1).intervals
     assert found.height == 100
     assert all(inside[s:e].all() for s, e in found.select("start", "end").iter_rows())
 
@@ -142,7 +147,7 @@ def test_partners_lie_wholly_inside_the_allowed_space(positives):
 @pytest.mark.parametrize(("ratio", "expected"), [(0.5, 60), (1.0, 120), (2.5, 300)])
 def test_ratio(positives, ratio, expected):
     some = positives[:120]
-    result = matched_negatives(some, GENOME, EVERYWHERE, ratio=ratio, seed=1)
+    result = matched_negatives(some, GENOME, EVERYWHERE, Matching(ratio=ratio), seed=1)
     wanted = sum(round(n * (ratio % 1)) + n * int(ratio) for n in some["chrom"].value_counts()["count"])
     assert result.intervals.height == wanted
     assert abs(wanted - expected) <= 1
@@ -154,7 +159,7 @@ def test_too_little_space_says_how_much_was_found():
     with pytest.raises(
         DataError, match=r"20 intervals are wanted and only \d+ fit .*worst on chr1.*loosen within, exclude or margin"
     ):
-        matched_negatives(target, GENOME, allowed, seed=1)
+        matched_negatives(target, GENOME, allowed, Matching(), seed=1)
 
 
 def test_a_small_shortfall_is_accounted_for():
@@ -165,7 +170,7 @@ def test_a_small_shortfall_is_accounted_for():
     clean = GENOME.chroms["chr1"].replace("N", "A")
     genome = TextGenome(chr1=clean)
     allowed = intervals([("chr1", 700_000, 739_000, None, None, ".")])
-    result = matched_negatives(target, genome, allowed, seed=1)
+    result = matched_negatives(target, genome, allowed, Matching(), seed=1)
     assert result.account.rows() == [("chr1", 41, 40)]
     assert result.intervals.height == 40
 
@@ -173,95 +178,207 @@ def test_a_small_shortfall_is_accounted_for():
 def test_no_letter_but_n_leaves_no_space():
     target = intervals([("chr3", 0, 10, None, None, "+")])
     with pytest.raises(DataError, match="1 intervals are wanted and only 0 fit"):
-        matched_negatives(target, GENOME, EVERYWHERE, seed=1)
+        matched_negatives(target, GENOME, EVERYWHERE, Matching(), seed=1)
 
 
-def test_long_targets_find_the_few_places_where_they_fit():
-    """One free stretch takes the long partner exactly; the short ones must not break it up first."""
-    genome = TextGenome(c="ACGT" * 10_000)
-    target = intervals(
-        [("c", 0, 5000, None, None, "+")] + [("c", 6000 + 60 * i, 6050 + 60 * i, None, None, "+") for i in range(60)]
+def test_every_covariate_is_balanced_together(positives):
+    """Genes in a tenth of the genome near which targets lie, and a second track; both out of balance where they are not matched."""
+    random = np.random.default_rng(8)
+    genes, covered = [], []
+    for chrom, length in list(GENOME.lengths.items())[:2]:
+        for start in random.integers(0, length // 2, length // 20_000).tolist():
+            genes.append((chrom, start, start + 1500, None, None, "+"))
+        for start in random.integers(0, length // 2, length // 3000).tolist():
+            covered.append((chrom, start, start + 800, None, None, "."))
+    genes, covered = intervals(genes), intervals(covered)
+    first_half = pl.col("end") < pl.col("chrom").replace_strict(GENOME.lengths, return_dtype=pl.Int64) // 2
+    some = positives.filter(first_half)
+    inside = {c: np.zeros(n, dtype=bool) for c, n in GENOME.lengths.items()}
+    for chrom, start, end in covered.select("chrom", "start", "end").iter_rows():
+        inside[chrom][start:end] = True
+
+    def measured(table):
+        rows = []
+        for (chrom, start, end), text in zip(
+            table.select("chrom", "start", "end").iter_rows(), texts(table), strict=True
+        ):
+            near = [
+                0 if s < end and e > start else max(s - end, start - e) + 1
+                for s, e in genes.filter(pl.col("chrom") == chrom).select("start", "end").iter_rows()
+            ]
+            cpg = text.upper().count("CG") / len(text)
+            rows.append([gc(text), masked(text), cpg, inside[chrom][start:end].mean(), np.log10(1 + min(near))])
+        return np.array(rows).T
+
+    names = ("gc", "masked", "cpg", "covered", "gene_distance")
+    matching = Matching(names, genes=genes, covered=covered)
+    jointly = matched_negatives(some, GENOME, EVERYWHERE, matching, seed=1).intervals
+    plain = matched_negatives(some, GENOME, EVERYWHERE, Matching(), seed=1).intervals
+    of_targets = measured(some)
+    apart = {n: smd(a, b) for n, a, b in zip(names, of_targets, measured(jointly), strict=True)}
+    assert max(abs(value) for value in apart.values()) < 0.1, apart
+    unmatched = {n: smd(a, b) for n, a, b in zip(names, of_targets, measured(plain), strict=True)}
+    assert abs(unmatched["covered"]) > 0.3
+    assert abs(unmatched["gene_distance"]) > 0.3
+    # pair by pair, not only on average
+    paired = measured(some[jointly["target"].to_numpy()])
+    for a, b in zip(paired, measured(jointly), strict=True):
+        assert np.corrcoef(a, b)[0, 1] > 0.8
+
+
+def test_partners_from_anywhere_follow_the_free_places(positives):
+    on_chr2 = positives.filter(pl.col("chrom") == "chr2")[:150]
+    allowed = intervals([("chr1", 0, 300_000, None, None, "."), ("chr2", 0, 100_000, None, None, ".")])
+    result = matched_negatives(on_chr2, GENOME, allowed, Matching(place="genome", ratio=4.0), seed=1)
+    assert result.account["wanted"].sum() == result.intervals.height == 600
+    assert dict(result.account.select("chrom", "wanted").iter_rows()).keys() == {"chr1", "chr2"}
+    free = 0.25 * (1 - sum(e - s for s, e in on_chr2.select("start", "end").iter_rows() if e < 100_000) / 100_000)
+    share = (result.intervals["chrom"] == "chr2").mean()
+    assert abs(share - free / (0.75 + free)) < 4 * np.sqrt(0.25 * 0.75 / 600)
+    assert not overlaps(result.intervals, on_chr2).any()
+    assert not any("N" in text for text in texts(result.intervals))
+    again = matched_negatives(
+        on_chr2.sample(fraction=1, shuffle=True, seed=2),
+        GENOME,
+        allowed,
+        Matching(place="genome", ratio=4.0),
+        seed=1,
+        threads=1,
     )
-    allowed = intervals([("c", 20_000, 25_010, None, None, "."), ("c", 30_000, 39_000, None, None, ".")])
-    allowed = allowed.with_columns(end=pl.when(pl.col("start") == 30_000).then(34_900).otherwise(pl.col("end")))
-    result = matched_negatives(target, genome, allowed, seed=2)
-    assert result.intervals.height == 61
+    assert again.intervals.drop("target").equals(result.intervals.drop("target"))
+    assert result.intervals["target"].value_counts()["count"].unique().to_list() == [4]
+    for measure in (gc, lambda text: np.log(len(text))):
+        a, b = ([measure(t) for t in texts(table)] for table in (on_chr2, result.intervals))
+        assert abs(smd(a, b)) < 0.1
 
 
-@settings(deadline=None, max_examples=40)
-@given(st.lists(st.booleans(), min_size=1, max_size=300))
-def test_running_counts_are_sums_of_the_bases_before(holds):
-    holds = np.array(holds)
-    counted = _track(holds).up_to(np.arange(len(holds) + 1))
-    assert counted.tolist() == [int(holds[:i].sum()) for i in range(len(holds) + 1)]
+@pytest.mark.parametrize("place", ["chromosome", "genome"])
+def test_threads_change_nothing(positives, place):
+    one, three = (
+        matched_negatives(
+            positives, GENOME, EVERYWHERE, Matching(("gc", "masked"), place=place), seed=4, threads=threads
+        )
+        for threads in (1, 3)
+    )
+    assert one.intervals.equals(three.intervals)
+    assert one.account.equals(three.account)
 
 
-@settings(deadline=None, max_examples=40)
-@given(st.lists(st.booleans(), max_size=60))
-def test_runs_paint_the_same_bases(holds):
-    holds = np.array(holds, dtype=bool)
-    painted = np.zeros(len(holds), dtype=bool)
-    for start, end in zip(*_runs(holds), strict=True):
-        assert not painted[start:end].any()
-        painted[start:end] = True
-    assert (painted == holds).all()
+@pytest.mark.parametrize("place", ["chromosome", "genome"])
+def test_targets_that_lie_nowhere_are_matched_to_what_is_said_of_them(place):
+    n = 300
+    random = np.random.default_rng(1)
+    wish = pl.DataFrame(
+        {
+            "length": random.integers(200, 400, n),
+            "gc": random.uniform(0.3, 0.6, n),
+            "masked": random.choice([0.0, 1.0], n),
+        }
+    )
+    rows = intervals([("chr1", None, None, None, None, "-")] * n)
+    lost = pl.concat([rows, wish], how="horizontal")
+    matching = Matching(
+        ("gc", "masked", "gene_distance"), place=place, genes=intervals([("chr1", 10, 20, None, None, "+")])
+    )
+    found = matched_negatives(lost, GENOME, EVERYWHERE, matching, seed=1).intervals
+    assert found.height == n
+    paired = wish[found["target"].to_numpy()]
+    assert (found["end"] - found["start"]).to_list() == paired["length"].to_list()
+    for measure, name in ((gc, "gc"), (masked, "masked")):
+        got = np.array([measure(text) for text in texts(found)])
+        assert np.corrcoef(got, paired[name].to_numpy())[0, 1] > 0.9
+    shuffled = matched_negatives(lost.sample(fraction=1, shuffle=True, seed=1), GENOME, EVERYWHERE, matching, seed=1)
+    assert shuffled.intervals.drop("target").equals(found.drop("target"))
 
 
-def test_every_place_where_an_interval_fits_is_equally_likely():
-    space: _Space = _space(np.array([0, 100, 200]), np.array([4, 107, 203]))
-    draws = 90_000
-    start = _draw(np.full(draws, 3), space, np.random.default_rng(1))
-    places, counts = np.unique(start, return_counts=True)
-    assert places.tolist() == [0, 1, 100, 101, 102, 103, 104, 200]  # enumerated by hand
-    assert np.abs(counts / draws - 1 / 8).max() < 5 * np.sqrt(1 / 8 / draws)
-    assert (_draw(np.full(5, 8), space, np.random.default_rng(1)) == -1).all()
+@pytest.mark.parametrize("place", ["chromosome", "genome"])
+def test_no_target_no_partner(positives, place):
+    for targets_, ratio in ((positives[:0], 1.0), (positives[:1], 0.3)):
+        result = matched_negatives(targets_, GENOME, EVERYWHERE, Matching(place=place, ratio=ratio), seed=1)
+        assert result.intervals.height == result.account["wanted"].sum() == 0
 
 
-@settings(deadline=None, max_examples=40)
-@given(
-    st.lists(st.tuples(st.integers(0, 30), st.integers(1, 8)), min_size=1, max_size=12),
-    st.randoms(use_true_random=False),
-)
-def test_of_overlapping_partners_the_better_ranked_stays(rows, random):
-    start = np.array([s for s, _ in rows])
-    end = start + np.array([length for _, length in rows])
-    rank = np.array(random.sample(range(len(rows)), len(rows)))
-    expected = [
-        all(rank[i] < rank[j] for j in range(len(rows)) if j != i and start[i] < end[j] and start[j] < end[i])
-        for i in range(len(rows))
-    ]
-    assert _without_conflict(start, end, rank).tolist() == expected
+def test_targets_off_the_genome_are_refused():
+    for row, message in (
+        (("chr9", 0, 10), "chromosome chr9 is not in the genome"),
+        (("chr2", 499_990, 500_001), "a target ends at chr2:500001; expected at most 500000; .*another genome build"),
+    ):
+        with pytest.raises(DataError, match=message):
+            matched_negatives(intervals([(*row, None, None, "+")]), GENOME, EVERYWHERE, Matching(), seed=1)
 
 
-CHR22 = Path(__file__).parents[2] / "../shared/data/genome/chr22.hg19.fa.gz"
+SHARED = Path(__file__).parents[2] / "../shared/data"
+NAMES = ("gc", "masked", "cpg", "gene_distance", "covered")
+
+
+def chr22_positives(genome, genes, elements, n):
+    """Return n windows of mixed lengths that lie over genes (3 of 4) and over endogenous retroviruses, without N."""
+    random = np.random.default_rng(1)
+    rows = []
+    while len(rows) < n:
+        source = genes if len(rows) < 3 * n // 4 else elements
+        width = (source["end"] - source["start"]).to_numpy()
+        i = int(random.choice(len(width), p=width / width.sum()))
+        length = int(np.clip(np.exp(random.normal(5.9, 0.8)), 150, 5000))
+        start = int(source["start"][i] + random.integers(-length // 2, width[i]))
+        if "N" not in genome.fetch("chr22", start, start + length).upper():
+            rows.append(("chr22", start, start + length, None, None, "+"))
+    return intervals(rows)
 
 
 @pytest.mark.shared_data
-@pytest.mark.skipif(not CHR22.exists(), reason="the project's shared real data are not here")
-def test_two_thousand_partners_on_twenty_million_human_bases():
-    with pysam.FastaFile(str(CHR22)) as file:
-        genome = TextGenome(chr22=file.fetch("chr22", 25_000_000, 45_000_000))
-    letters = np.frombuffer(genome.chroms["chr22"].encode(), dtype=np.uint8)
-    before = {}
-    for name, of in {"gc": b"GCgc", "masked": b"acgt", "n": b"Nn"}.items():
-        counts = np.isin(np.arange(256), list(of))[letters]
-        before[name] = np.concatenate([[0], np.cumsum(counts, dtype=np.int32)])
+@pytest.mark.skipif(not SHARED.exists(), reason="the project's shared real data are not here")
+@pytest.mark.skipif(which("bedtools") is None, reason="bedtools is not installed")
+def test_two_thousand_partners_on_human_chromosome_22(tmp_path):
+    """Overlaps, N, GC and gene distance as bedtools sees them; the positives lie in genes and retroviruses."""
+    fasta = tmp_path / "chr22.fa"
+    with pysam.FastaFile(str(SHARED / "genome/chr22.hg19.fa.gz")) as file:
+        fasta.write_text(f">chr22\n{file.fetch('chr22')}\n")
+    table = pl.read_csv(SHARED / "annotation/genes_exons.chr21_22.hg19.tsv", separator="\t").filter(
+        pl.col("CHROM") == 22
+    )
+    genes = intervals([("chr22", s, e, None, None, ".") for s, e in table.select("TX_START", "TX_END").iter_rows()])
+    elements = read_bed(SHARED / "herv/erv_homology.chr22.hg19.bed")
+    with open_genome(fasta) as genome:
+        positives = chr22_positives(genome, genes, elements, 2000)
+        everywhere = intervals([("chr22", 0, genome.lengths["chr22"], None, None, ".")])
+        found = {
+            match: matched_negatives(positives, genome, everywhere, Matching(match, genes=genes), seed=1).intervals
+            for match in (NAMES[:2], NAMES[:4])
+        }
+    for name, rows in (("positives", positives), ("genes", genes), *((str(len(m)), rows) for m, rows in found.items())):
+        rows.select("chrom", "start", "end").sort("start", "end").write_csv(
+            tmp_path / name, separator="\t", include_header=False
+        )
 
-    def share(name, table):
-        start, end = table["start"].to_numpy(), table["end"].to_numpy()
-        return (before[name][end] - before[name][start]) / (end - start)
+    def bedtools(*arguments):
+        done = subprocess.run(["bedtools", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return [line.split("\t") for line in done.stdout.splitlines()]
 
-    random = np.random.default_rng(1)
-    size = np.clip(np.exp(random.normal(5.9, 0.7, 40_000)), 100, 3000).astype(np.int64)
-    start = random.integers(0, 20_000_000 - 3000, 40_000)
-    rows = intervals([("chr22", s, s + n, None, None, "+") for s, n in zip(start.tolist(), size.tolist(), strict=True)])
-    repeats = rows.filter(pl.Series((share("n", rows) == 0) & (share("masked", rows) > random.random(40_000))))[:2000]
-    covered = intervals([("chr22", 0, 20_000_000, None, None, ".")])
-    found = matched_negatives(repeats, genome, covered, match=("gc", "masked"), seed=1).intervals
-    assert found.height == 2000
-    assert share("n", found).max() == 0
-    assert not overlaps(found, repeats).any()
-    assert (found["start"][1:] >= found["end"][:-1]).all()
-    assert sorted(found["end"] - found["start"]) == sorted(repeats["end"] - repeats["start"])
-    for name in ("gc", "masked"):
-        assert abs(smd(share(name, repeats), share(name, found))) <= 0.05
+    def measured(name):
+        nuc = bedtools("nuc", "-fi", fasta, "-bed", name, "-seq")[1:]
+        text, count = [row[-1] for row in nuc], np.array([row[5:12] for row in nuc], dtype=float)  # ACGTN other length
+        return {
+            "n": count[:, 4],
+            "log length": np.log(count[:, 6]),
+            "gc": (count[:, 1] + count[:, 2]) / count[:, 6],
+            "masked": np.array([sum(map(sequence.count, "acgt")) for sequence in text]) / count[:, 6],
+            "cpg": np.array([sequence.upper().count("CG") for sequence in text]) / count[:, 6],
+            "gene_distance": np.log10(
+                1
+                + np.array(
+                    [int(row[-1]) for row in bedtools("closest", "-d", "-t", "first", "-a", name, "-b", "genes")]
+                )
+            ),
+        }
+
+    of_positives = measured("positives")
+    for match, limit in ((NAMES[:2], 0.05), (NAMES[:4], 0.1)):
+        name = str(len(match))
+        assert found[match].height == 2000
+        of_partners = measured(name)
+        assert of_partners.pop("n").max() == 0
+        assert not bedtools("intersect", "-a", name, "-b", "positives")
+        assert len(bedtools("merge", "-i", name, "-d", "-1")) == 2000
+        for covariate in ("log length", *match):
+            assert abs(smd(of_positives[covariate], of_partners[covariate])) <= limit, covariate

@@ -5,56 +5,31 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.metrics import roc_auc_score
+from sequence_tables import NO_ACCOUNT, dna, fair, families, sequence_table, turned
 
-from phenolens.core.schemas import SEQUENCES
-from phenolens.dataset.quality import auroc, certificate, standardised_mean_difference
-from phenolens.dataset.sequences import reverse_complement
+from phenolens.dataset.quality import certificate
 
-NO_ACCOUNT = pl.DataFrame(
-    schema={"label": pl.String, "kind": pl.String, "reason": pl.String, "n": pl.Int64, "bases": pl.Int64}
-)
+KEYS = [
+    "verdict", "reasons", "problems", "classes", "class_sizes", "leakage", "nearest", "simple", "balance", "background", "account",
+]  # fmt: skip
 
 
-def dna(random, length, gc=0.4):
-    p = [(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2]
-    return "".join(random.choice(list("ACGT"), length, p=p))
-
-
-def sequences(rows):
-    """Return SEQUENCES of (label, split, sequence); every row its own locus and group unless overwritten."""
-    n = len(rows)
-    ids = [f"s{i}" for i in range(n)]
-    none = {
-        c: pl.Series([None] * n, dtype=SEQUENCES.columns[c].dtype)
-        for c in ("chrom", "start", "end", "strand", "allele", "name")
-    }
-    return pl.DataFrame(
-        {
-            "sequence_id": ids, **none, "origin": ["intervals"] * n, "locus": ids, "sequence": [r[2] for r in rows],
-            "label": [r[0] for r in rows], "group": ids, "split": [r[1] for r in rows], "random_split": [r[1] for r in rows],
-        }
-    )  # fmt: skip
-
-
-def fair(seed=1, n=200, gc=(0.4, 0.4)):
-    random = np.random.default_rng(seed)
-    splits = ["train"] * (n // 2) + ["validation"] * (n // 4) + ["test"] * (n - n // 2 - n // 4)
-    return sequences([(label, split, dna(random, 150, gc[label == "b"])) for label in "ab" for split in splits])
+def certified(table, account=NO_ACCOUNT, **options):
+    return certificate(table, account, seed=1, **options)
 
 
 def test_a_fair_dataset_is_sound_and_the_certificate_is_json():
-    found = certificate(fair(), NO_ACCOUNT)
+    found = certified(fair())
     assert (found["verdict"], found["reasons"]) == ("sound", [])
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert list(found) == ["verdict", "reasons", "classes", "leakage", "balance", "account"]
+    assert list(found) == KEYS
 
 
 def test_counts_by_hand():
-    table = sequences(
+    table = sequence_table(
         [("a", "train", "ACGTacgtNN"), ("a", "test", "GGGG"), ("b", "train", "AAAA"), ("b", "test", "AC")]
     )
-    found = certificate(table.with_columns(group=pl.Series(["g1", "g1", "g2", "g3"])), NO_ACCOUNT)
+    found = certified(table.with_columns(group=pl.Series(["g1", "g1", "g2", "g3"])))
     assert found["classes"]["a"]["sequences"] == 2
     assert found["classes"]["a"]["bases"] == 14
     assert found["classes"]["a"]["n_share"] == pytest.approx(2 / 14)
@@ -66,7 +41,10 @@ def test_counts_by_hand():
         "groups": 1,
         "n_share": 0.0,
         "lower_share": 0.0,
+        "lengths": {"min": 2.0, "q25": 2.0, "median": 2.0, "q75": 2.0, "max": 2.0},
     }
+    assert found["classes"]["a"]["lengths"] == {"min": 4.0, "q25": 5.5, "median": 7.0, "q75": 8.5, "max": 10.0}
+    assert found["classes"]["b"]["splits"]["validation"]["lengths"] is None
     assert found["classes"]["b"]["splits"]["validation"]["n_share"] is None
     rows = {row["covariate"]: row for row in found["balance"]}
     assert rows["gc"]["means"] == pytest.approx([(0.5 + 1) / 2, 0.25])
@@ -80,26 +58,25 @@ def test_leaks_are_counted_and_make_it_unsound():
     copies = pl.concat(
         [
             test[:1].with_columns(sequence=pl.Series([train["sequence"][0].lower()])),
-            test[1:2].with_columns(sequence=pl.Series([reverse_complement(train["sequence"][1])])),
+            test[1:2].with_columns(sequence=pl.Series([turned(train["sequence"][1])])),
         ]
     )
     leaky = pl.concat([table.filter(~pl.col("sequence_id").is_in(copies["sequence_id"].to_list())), copies])
-    found = certificate(leaky, NO_ACCOUNT)
-    assert found["leakage"]["split"] == {
-        "duplicates": 2,
-        "twins": 2,
-        "groups_on_both_sides": 0,
-        "loci_on_both_sides": 0,
-    }
+    found = certified(leaky)
+    counted = {key: value for key, value in found["leakage"]["split"].items() if key != "pairs"}
+    assert counted == {"duplicates": 2, "twins": 2, "groups_on_both_sides": 0, "loci_on_both_sides": 0}
     assert found["verdict"] == "unsound"
-    assert "4 sequences have an identical copy" in found["reasons"][0]
+    assert found["reasons"][0].startswith(
+        "2 of 100 test sequences have an identical copy in training (1 of them only as the reverse complement)"
+    )
+    assert found["problems"][0] == {"code": "copies", "severity": "fail", "sentence": found["reasons"][0]}
 
 
 def test_a_group_on_both_sides_makes_it_unsound():
     table = fair().with_columns(
         group=pl.when(pl.col("sequence_id").is_in(["s0", "s199"])).then(pl.lit("g")).otherwise("group")
     )
-    found = certificate(table, NO_ACCOUNT)
+    found = certified(table)
     assert found["leakage"]["split"]["groups_on_both_sides"] == 1
     assert found["verdict"] == "unsound"
     assert "Use split = group." in found["reasons"][0]
@@ -107,7 +84,7 @@ def test_a_group_on_both_sides_makes_it_unsound():
 
 def test_a_missing_class_is_reported_not_a_crash():
     table = fair().filter((pl.col("label") == "a") | (pl.col("split") == "train"))
-    found = certificate(table, NO_ACCOUNT)
+    found = certified(table)
     assert found["verdict"] == "unsound"
     assert "Class b has no test sequence" in found["reasons"][0]
 
@@ -121,11 +98,13 @@ def test_a_missing_class_is_reported_not_a_crash():
 )
 def test_background_that_differs_in_gc_is_said_in_words(gc, words):
     table = fair(gc=gc).with_columns(origin=pl.when(pl.col("label") == "b").then(pl.lit("matched")).otherwise("origin"))
-    found = certificate(table, NO_ACCOUNT)
+    found = certified(table)
     assert found["verdict"] == "usable with care"
     assert len(found["reasons"]) == 1
     assert found["reasons"][0].startswith(f"a and b differ in GC content {words}")
-    assert found["reasons"][0].endswith("background should not differ from the class it is matched to.")
+    assert found["reasons"][0].endswith(
+        'background should not differ from the class it is made for. Match background in it (match = ["gc", "masked"]).'
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,7 +119,7 @@ def test_background_that_differs_in_gc_is_said_in_words(gc, words):
     ],
 )  # fmt: skip
 def test_what_asks_for_care_is_said(change, sentence):
-    found = certificate(change(fair()), NO_ACCOUNT)
+    found = certified(change(fair()))
     assert found["verdict"] == "usable with care"
     assert any(sentence in reason for reason in found["reasons"]), found["reasons"]
 
@@ -153,17 +132,126 @@ def test_a_difference_that_nobody_could_use_is_no_reason():
         sequence=pl.when(pl.col("label") == "a").then(masked).otherwise(one_upper),
         origin=pl.when(pl.col("label") == "b").then(pl.lit("matched")).otherwise("origin"),
     )
-    assert certificate(table, NO_ACCOUNT)["verdict"] == "sound"
+    assert certified(table)["verdict"] == "sound"
 
 
-def test_auroc_is_that_of_scikit_learn():
-    random = np.random.default_rng(1)
-    a, b = random.integers(0, 8, 50).astype(float), random.integers(2, 10, 70).astype(float)
-    assert auroc(a, b) == pytest.approx(roc_auc_score([1] * 50 + [0] * 70, np.concatenate([a, b])))
+# relatives that nobody has put into groups
+UNGROUPED = families(mutated=0.02, split="random", copies=14, length=300).with_columns(group="sequence_id")
 
 
-def test_smd_closed_forms():
-    assert standardised_mean_difference(np.array([0.0, 2.0]), np.array([3.0, 5.0])) == pytest.approx(-3 / np.sqrt(2))
-    assert standardised_mean_difference(np.full(5, 0.3), np.full(4, 0.3)) == 0
-    assert np.isnan(standardised_mean_difference(np.full(5, 0.3), np.full(4, 0.4)))
-    assert np.isnan(standardised_mean_difference(np.array([1.0]), np.array([1.0, 2.0])))
+def changed_pairs():
+    """Class b is class a with some bases changed, the other of each pair in another split."""
+    random = np.random.default_rng(8)
+    rows = []
+    for i in range(400):
+        plain = dna(random, 120)
+        other = "".join("ACGT"[random.integers(4)] if j % 9 == 0 else letter for j, letter in enumerate(plain))
+        first, second = (("train", "test"), ("test", "train"), ("train", "validation"), ("validation", "train"))[i % 4]
+        rows += [("a", first, plain), ("b", second, other)]
+    return sequence_table(rows)
+
+
+SHORTFALL = pl.DataFrame(
+    [("b", "background", "wanted", 300, 0), ("b", "background", "found", 200, 9)],
+    schema=NO_ACCOUNT.schema,
+    orient="row",
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "code", "sentence"),
+    [
+        (
+            fair(),
+            {"account": SHORTFALL},
+            "background-shortfall",
+            "Of 300 places wanted for background b only 200 were found",
+        ),
+        (
+            fair().filter((pl.col("label") == "a") | (pl.int_range(pl.len()) % 12 == 0)),
+            {},
+            "unequal-classes",
+            "times as many training sequences as b",
+        ),
+        (
+            fair().filter((pl.col("label") == "a") | (pl.col("split") != "test") | (pl.int_range(pl.len()) % 3 == 0)),
+            {},
+            "shifted-classes",
+            "Class b is 50% of training and",
+        ),
+        (UNGROUPED, {}, "near-copies", "have a near-copy"),
+        (
+            UNGROUPED,
+            {},
+            "memorised",
+            "gets AUROC 1.00 on the test (random split: 1.00)",
+        ),
+        (
+            UNGROUPED,
+            {},
+            "shared-words",
+            "share 40 bases in a row with a training sequence",
+        ),
+        (changed_pairs(), {}, "made-from-each-other", "is of the wrong class more often than by chance"),
+        (fair(gc=(0.4, 0.5)), {"background": {"c": ["a"]}}, "simple-things", "GC content only gets AUROC"),
+    ],
+)
+def test_planted_faults_are_warned_of_with_their_code(table, options, code, sentence):
+    found = certified(table, **options)
+    assert code in [problem["code"] for problem in found["problems"]], found["reasons"]
+    assert any(sentence in reason for reason in found["reasons"]), found["reasons"]
+    assert found["verdict"] == "usable with care"
+    assert {problem["severity"] for problem in found["problems"]} == {"warn"}
+
+
+def test_what_the_balance_says_is_not_said_twice():
+    codes = [problem["code"] for problem in certified(fair(gc=(0.4, 0.5)))["problems"]]
+    assert codes == ["classes-gc"]
+
+
+def test_a_large_difference_of_background_is_said_though_it_varies_much():
+    """Masked in full or not at all: 62 % against 50 % is an SMD of 0.24; with a spread that hides it, the difference still counts."""
+    upper = fair()
+    number = pl.int_range(pl.len()).over("label")
+    share = pl.when(pl.col("label") == "a").then(124).otherwise(100)
+    table = upper.with_columns(
+        sequence=pl.when(number * 37 % 200 < share).then(pl.col("sequence").str.to_lowercase()).otherwise("sequence"),
+        origin=pl.when(pl.col("label") == "b").then(pl.lit("matched")).otherwise("origin"),
+    )
+    found = certified(table)
+    assert [problem["code"] for problem in found["problems"]] == ["background-share"]
+    assert "share of repeat-masked bases (0.62 against 0.50" in found["reasons"][0]
+
+
+def test_every_reason_has_a_problem_and_says_what_to_do():
+    table = families(mutated=0.02, split="random").with_columns(split="random_split", group=pl.lit("g"))
+    table = table.filter((pl.col("label") == "a") | (pl.col("split") == "train")).with_columns(
+        sequence=pl.col("sequence") + "NNNN"
+    )
+    found = certified(table, account=SHORTFALL)
+    assert len(found["reasons"]) >= 6
+    for problem, reason in zip(found["problems"], found["reasons"], strict=True):
+        assert problem["sentence"] == reason
+        assert reason.count(". ") + reason.count(": ") >= 1
+        assert reason.endswith(".")
+        assert "None" not in reason
+        assert "nan" not in reason
+    severities = [problem["severity"] for problem in found["problems"]]
+    assert severities == sorted(severities)
+    assert {"fail", "warn"} == set(severities)
+
+
+def test_the_same_sequences_give_the_same_certificate():
+    table = families(split="random")
+    assert certified(table) == certified(table)
+
+
+def test_one_sequence_and_a_class_of_n_are_no_crash():
+    for rows in (
+        [("a", "train", "ACGT")],
+        [("a", "train", "NNNN"), ("b", "test", "NNN")],
+        [("a", "test", "A"), ("b", "test", "C")],
+    ):
+        found = certified(sequence_table(rows))
+        assert found["verdict"] == "unsound"
+        assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -10,17 +10,22 @@ from phenolens.core.errors import DataError
 from phenolens.core.schemas import INTERVALS
 from phenolens.core.table import empty
 from phenolens.dataset.intervals import with_locus
-from phenolens.dataset.sequences import from_intervals, from_records, reverse_complement
+from phenolens.dataset.sequences import GAP, STRETCH, from_intervals, from_records, reverse_complement
 
 
 class TextGenome:
     def __init__(self, **chroms):
         self.chroms = chroms
         self.lengths = {name: len(text) for name, text in chroms.items()}
+        self.fetched = 0
 
     def fetch(self, chrom, start, end):
         assert 0 <= start < end <= len(self.chroms[chrom])
+        self.fetched += end - start
         return self.chroms[chrom][start:end]
+
+    def letters(self, chrom):
+        return np.frombuffer(self.chroms[chrom].encode(), dtype=np.uint8)
 
 
 def intervals(*rows):
@@ -101,6 +106,31 @@ def test_chromosomes_that_the_genome_lacks_are_counted_and_all_of_them_is_an_err
 def test_an_end_beyond_the_chromosome_tells_of_another_build():
     with pytest.raises(DataError, match=r"the first at chr1:9; expected at most 8; .*another genome build"):
         from_intervals(intervals(("chr1", 2, 9, None, None, "+")), TextGenome(chr1="ACGTACGT"), label="x", min_length=1)
+
+
+def test_rows_keep_their_order_whatever_lies_beside_and_inside_them():
+    """Far apart, touching, nested, equal, across the border of what is read together, on two chromosomes and both strands."""
+    random = np.random.default_rng(4)
+    genome = TextGenome(**{name: "".join(random.choice(list("ACGTacgt"), 3 * STRETCH // 2)) for name in ("a", "b")})
+    starts = np.concatenate([random.integers(0, STRETCH, 300), STRETCH + random.integers(-40, 40, 60), np.full(5, 700)])
+    ends = starts + random.choice([1, 30, 500, 9000], len(starts))
+    rows = [
+        ("ab"[i % 2], int(start), int(end), str(i), None, "+-."[i % 3])
+        for i, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
+    rows.append(("a", 5, STRETCH + 5, "long", None, "-"))
+    got = from_intervals(intervals(*rows), genome, label="x", min_length=1).pieces
+    assert got["name"].to_list() == [row[3] for row in rows]
+    for row, sequence in zip(rows, got["sequence"], strict=True):
+        plus = genome.chroms[row[0]][row[1] : row[2]]
+        assert sequence == (reverse_complement(plus) if row[5] == "-" else plus)
+
+
+def test_what_lies_far_from_every_interval_is_not_read():
+    genome = TextGenome(c="A" * (20 * GAP))
+    table = intervals(("c", 10, 20, None, None, "+"), ("c", 5 * GAP, 5 * GAP + 10, None, None, "+"))
+    from_intervals(table, genome, label="x", min_length=1)
+    assert genome.fetched == 20
 
 
 @pytest.mark.parametrize(

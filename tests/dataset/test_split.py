@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phenolens.core.errors import DataError
-from phenolens.dataset.split import components, groups, split_chromosomes, split_groups, split_random
+from phenolens.dataset.split import (
+    components,
+    fold_groups,
+    groups,
+    split_chromosomes,
+    split_groups,
+    split_random,
+    splits_of_folds,
+)
 
 SHARES = {"train": 0.65, "validation": 0.15, "test": 0.2}
 key = st.lists(st.none() | st.integers(0, 4), min_size=8, max_size=8)
@@ -175,3 +183,24 @@ def test_chromosome_split():
 def test_chromosome_splits_that_cannot_be(chrom, validation, test, message):
     with pytest.raises(DataError, match=message):
         split_chromosomes(pl.Series(chrom), validation, test)
+
+
+def test_folds_hold_whole_groups_and_every_class_evenly():
+    generator = np.random.default_rng(5)
+    group = pl.Series([f"g{i}" for i in generator.integers(0, 200, 1500)])
+    labels = pl.Series(generator.choice(["a", "b"], 1500, p=[0.3, 0.7]))
+    fold = fold_groups(labels, group, 5, seed=1)
+    table = pl.DataFrame({"group": group, "label": labels, "fold": fold})
+    assert table.group_by("group").agg(pl.col("fold").n_unique())["fold"].max() == 1
+    for _, part in table.group_by("label"):
+        sizes = part.group_by("fold").len()["len"]
+        assert len(sizes) == 5
+        assert sizes.max() - sizes.min() <= 0.03 * part.height
+    split = splits_of_folds(fold, 4, 5)
+    assert set(zip(fold, split, strict=True)) == {
+        (4, "test"),
+        (0, "validation"),
+        (1, "train"),
+        (2, "train"),
+        (3, "train"),
+    }

@@ -10,9 +10,9 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 
 from phenolens.core.errors import DataError
+from phenolens.core.kmers import kmer_counts
 from phenolens.evaluate import baseline
 from phenolens.evaluate.baseline import baselines
-from phenolens.evaluate.kmers import kmer_counts
 
 LABELS = ["background", "repeat"]
 BASES = np.array(list("ACGT"))

@@ -155,7 +155,14 @@ def test_regions_of_a_trained_model_are_the_planted_bases(tmp_path):
     loaded = tiny_loaded("bert", **gentle)
     train(loaded, found.table, tmp_path, tiny_settings(**gentle), 1)
     null = pl.lit(None)
-    columns = {"chrom": pl.String, "start": pl.Int64, "end": pl.Int64, "strand": pl.String, "allele": pl.String}
+    columns = {
+        "chrom": pl.String,
+        "start": pl.Int64,
+        "end": pl.Int64,
+        "strand": pl.String,
+        "allele": pl.String,
+        "cigar": pl.String,
+    }
     table = found.table.with_columns(null.cast(kind).alias(name) for name, kind in columns.items())
     table = table.with_columns(position=pl.Series(found.positions)).filter(
         (pl.col("split") == "test") & (pl.col("label") == "with")

@@ -24,7 +24,8 @@ def explain(**changes):
 def table_of(lengths, **columns):
     sequences = [s[:n] for s, n in zip(random_sequences(len(lengths), max(lengths), 1), lengths, strict=True)]
     table = pl.DataFrame({"sequence_id": [f"s{i}" for i in range(len(lengths))], "sequence": sequences, "label": "a"})
-    kinds = {"chrom": pl.String, "start": pl.Int64, "end": pl.Int64, "strand": pl.String, "allele": pl.String}
+    kinds = {"chrom": pl.String, "start": pl.Int64, "end": pl.Int64, "strand": pl.String}
+    kinds |= {"allele": pl.String, "cigar": pl.String}
     return table.with_columns(
         pl.Series(n, columns[n], dtype=k) if n in columns else pl.lit(None, dtype=k).alias(n) for n, k in kinds.items()
     )
@@ -94,6 +95,26 @@ def test_sequences_off_the_reference_give_regions_without_coordinates():
     assert found["start"].to_list() == [None, None, None, 6]
     assert found["strand"].to_list() == [None, None, None, "+"]
     assert found["sequence_start"].to_list() == [6] * 4
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_regions_of_an_allele_lie_where_all_their_bases_do(strand):
+    genome = random_sequences(1, 500, 9)[0]
+    changed = genome[100:120] + "A" * 30 + genome[120:130] + genome[150:170]  # 30 bases inserted, 20 deleted
+    letters = changed.translate(COMPLEMENT)[::-1] if strand == "-" else changed
+    peaks = [(2, 12), (15, 35), (36, 46), (51, 59), (56, 64), (62, 72)]  # on the + strand
+    spans = [(80 - end, 80 - start) for start, end in peaks] if strand == "-" else peaks
+    rows = [[float(start <= base < end) for base in range(80)] for start, end in spans]
+    places = {"chrom": ["c"] * 6, "start": [100] * 6, "end": [170] * 6, "strand": [strand] * 6}
+    table = table_of([80] * 6, **places, allele=["v"] * 6, cigar=["20M30I10M20D20M"] * 6)
+    table = table.with_columns(sequence=pl.lit(letters))
+    found = find_regions(scores_of(rows, 80), table, explain(widen=0))
+    assert found["start"].to_list() == [102, None, None, 121, None, 152]
+    assert found["end"].to_list() == [112, None, None, 129, None, 162]
+    assert found["chrom"].to_list() == found["strand"].replace(strand, "c").to_list()
+    for row in found.drop_nulls("start").iter_rows(named=True):
+        fetched = genome[row["start"] : row["end"]]
+        assert row["sequence"] == (fetched.translate(COMPLEMENT)[::-1] if strand == "-" else fetched)
 
 
 def test_blocks_change_nothing(monkeypatch):

@@ -266,3 +266,25 @@ def test_what_cannot_be_written(tmp_path):
             write_bed(path, regions(mean_score=[absent, 2.0, 9.0, 0.5]))
         assert str(caught.value) == f"table for {path}: mean_score of r2 is absent; expected a number in every row"
     assert not path.exists()
+
+
+def test_features_are_names_or_the_text_in_place_of_a_score(bed):
+    path = bed("chr1\t1\t5\tA\tEnhancer\nchr1\t6\t9\tB\tPromoter\nchr2\t1\t2\tPromoter\tEnhancer\n")
+    assert read_bed(path, ("Enhancer",))["name"].to_list() == ["A", "Promoter"]
+    assert read_bed(path, ("Promoter",))["name"].to_list() == ["B", "Promoter"]
+    assert read_bed(path, ("A", "B"))["start"].to_list() == [1, 6]
+    scored = bed("chr1\t1\t5\tLTR7\t900\t+\nchr1\t6\t9\tLTR7B\t10\t-\nchr1\t7\t9\t.\t10\t-\n")
+    assert read_bed(scored, ("LTR7",)).rows() == [("chr1", 1, 5, "LTR7", 900.0, "+")]
+    with pytest.raises(InputError) as caught:
+        read_bed(scored, ("LTR7", "900"))
+    assert str(caught.value) == (
+        f"{scored}: has no feature '900'; expected one of: LTR7, LTR7B; change what follows # in the study file"
+    )
+    with pytest.raises(InputError, match="its name without #"):
+        read_bed(bed("chr1\t1\t5\n"), ("LTR7",))
+
+
+def test_a_feature_does_not_hide_a_duplicate(bed):
+    path = bed("chr1\t1\t5\tA\nchr1\t6\t9\tB\nchr1\t6\t9\tB\n")
+    with pytest.raises(InputError, match="line 3: holds the interval"):
+        read_bed(path, ("A",))

@@ -3,6 +3,7 @@ import gzip
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from phenolens.core.errors import InputError
 from phenolens.io.bed import read_bed
 from phenolens.io.genome import check_chromosomes, open_genome
+from phenolens.io.plain_fasta import CHUNK_BYTES, IS_BASE, first_wrong
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
 LENGTHS = {"chr1": 997, "chr2": 60, "chrM": 121}
@@ -51,6 +53,82 @@ def test_every_interval_is_the_slice_of_the_letters(fasta, letters):
             assert genome.fetch(name, len(text), len(text)) == ""
             for start, end in np.sort(generator.integers(0, len(text) + 1, (40, 2)), axis=1):
                 assert genome.fetch(name, int(start), int(end)) == text[start:end]
+
+
+def test_letters_are_the_whole_chromosome(fasta, letters):
+    with open_genome(fasta) as genome, ThreadPoolExecutor(3) as pool:
+        for name, found in zip(letters, pool.map(genome.letters, letters), strict=True):
+            assert found.dtype == np.uint8
+            assert found.tobytes().decode() == letters[name]
+            assert not found.flags.writeable
+
+
+@pytest.mark.parametrize("width", [1, 61, CHUNK_BYTES // 3, CHUNK_BYTES + 5])
+@pytest.mark.parametrize(("ending", "last"), [("\n", True), ("\r\n", True), ("\n", False)])
+def test_letters_of_any_layout(tmp_path, width, ending, last):
+    """Chromosomes that end within a line, at the end of one, and at the end of a chunk of lines; with and without a last line end."""
+    generator = np.random.default_rng(width)
+    full = max(1, CHUNK_BYTES // (width + len(ending))) * width if width > 1 else 5000
+    texts = {
+        f"c{n}": "".join(generator.choice(list("ACgtN"), n)) for n in {1, width, full, full + 1, min(2 * full, 600_000)}
+    }
+    path = tmp_path / "g.fa"
+    lines = [
+        line
+        for name, text in texts.items()
+        for line in (f">{name}", *(text[i : i + width] for i in range(0, len(text), width)))
+    ]
+    path.write_bytes((ending.join(lines) + (ending if last else "")).encode())
+    with open_genome(path) as genome:
+        for name, text in texts.items():
+            assert genome.letters(name).tobytes().decode() == text
+            assert genome.fetch(name, 0, len(text)) == text
+
+
+def test_letters_refuse_what_fetch_refuses(tmp_path, letters):
+    path = tmp_path / "g.fa"
+    path.write_bytes(wrapped({"p": "ACGTRyACGT" * 30_000, "q": "ACGT" * 80_000 + "ACGE", "r": "AC-"}))
+    with open_genome(path) as genome:
+        assert len(genome.letters("p")) == 300_000
+        for name, place, letter in (("q", "q:320003-320004", "E"), ("r", "r:2-3", "-")):
+            with pytest.raises(InputError) as caught:
+                genome.letters(name)
+            assert str(caught.value) == (
+                f"{path}: {place} holds {letter!r}; expected DNA letters (ACGTNRYSWKMBDHV, either case); "
+                f"delete {path}.fai and run again, if the file was changed after it was indexed"
+            )
+        with pytest.raises(InputError, match=r"has no chromosome 22; expected one of: p, q, r"):
+            genome.letters("22")
+
+
+def test_letters_of_a_file_that_changed_while_it_was_open(tmp_path, letters):
+    path = tmp_path / "g.fa"
+    whole = wrapped({"chr1": letters["chr1"] * 1000})
+    path.write_bytes(whole)
+    with open_genome(path) as genome:
+        path.write_bytes(whole[:500_000])
+        with pytest.raises(
+            InputError, match="chr1:0-997000 cannot be read: the file ends before it; copy the file again"
+        ):
+            genome.letters("chr1")
+        end = whole.index(b"\n", 300_000)
+        for changed in (whole[:end] + b"A" + whole[end:], whole[:end] + b"A" + whole[end + 1 :]):
+            path.write_bytes(changed)
+            with pytest.raises(
+                InputError, match=r"chr1:0-997000 cannot be read: lines after base \d+ do not end where"
+            ):
+                genome.letters("chr1")
+
+
+def test_every_byte_is_told_to_be_a_base_or_not():
+    for byte in range(256):
+        text = np.full(2 * CHUNK_BYTES + 3, ord("a"), dtype=np.uint8)
+        assert first_wrong(text) is None
+        for place in (0, CHUNK_BYTES - 1, CHUNK_BYTES, len(text) - 1):
+            text[place] = byte
+            assert first_wrong(text) == (None if chr(byte) in "ACGTNRYSWKMBDHVacgtnryswkmbdhv" else place)
+            text[place] = ord("a")
+    assert IS_BASE.sum() == 30
 
 
 @pytest.mark.skipif(shutil.which("bedtools") is None, reason="bedtools is not installed")
@@ -154,6 +232,8 @@ def test_samtools_faidx_gives_the_same_on_chromosome_22(tmp_path):
     )
     with open_genome(path) as genome:
         assert [genome.fetch(*place) for place in places] == answer.stdout.splitlines()[1::2]
+        chr22 = genome.letters("chr22")
+        assert [chr22[start:end].tobytes().decode() for _, start, end in places] == answer.stdout.splitlines()[1::2]
 
 
 def test_gzip_of_the_same_letters_is_refused(tmp_path, letters):

@@ -1,5 +1,6 @@
 import gzip
 import itertools
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ from phenolens.core.schemas import GENES, INTERVALS
 from phenolens.core.table import check, empty
 from phenolens.io.intervals import features, genes_as_intervals, read_intervals
 
+REGULATORY = Path(__file__).parents[2] / "../shared/data/annotation/regulatory_build.chr21.GRCh38.bed"
 GFF3 = (
     "22\t.\tgene\t11\t90\t.\t+\t.\tID=gene:G1;gene_id=G1;Name=ABC1\n22\t.\tmRNA\t11\t90\t.\t+\t.\tID=transcript:T1;Parent=gene:G1\n"
     "22\t.\texon\t11\t20\t.\t+\t.\tParent=transcript:T1\n22\t.\texon\t51\t90\t.\t+\t.\tParent=transcript:T1\n"
@@ -36,33 +38,112 @@ def test_format_by_ending(tmp_path, name):
 def test_features_of_a_gene_file(tmp_path, feature, places):
     path = tmp_path / "a.gff3"
     path.write_text(GFF3)
-    assert read_intervals(path, feature).select("start", "end").rows() == places
+    assert read_intervals(path, (feature,)).select("start", "end").rows() == places
 
 
-def said(path, feature=None):
+def test_several_features_of_a_gene_file_are_one_table(tmp_path):
+    path = tmp_path / "a.gff3"
+    path.write_text(GFF3)
+    table = read_intervals(path, ("exon", "intron", "transcript", "gene"))
+    assert table.select("start", "end").rows() == [(10, 20), (10, 90), (20, 50), (50, 90)]
+
+
+TYPED = """\
+22\t.\tgene\t11\t90\t.\t+\t.\tID=gene:G1;biotype=protein_coding
+22\t.\tmRNA\t11\t90\t.\t+\t.\tID=transcript:T1;Parent=gene:G1;biotype=protein_coding
+22\t.\texon\t11\t20\t.\t+\t.\tParent=transcript:T1
+22\t.\texon\t31\t90\t.\t+\t.\tParent=transcript:T1
+22\t.\tncRNA_gene\t201\t300\t.\t-\t.\tID=gene:G2;biotype=miRNA
+22\t.\tmiRNA\t201\t300\t.\t-\t.\tID=transcript:T2;Parent=gene:G2;biotype=miRNA
+22\t.\texon\t201\t300\t.\t-\t.\tParent=transcript:T2
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "starts"),
+    [
+        (("gene:protein_coding",), [10]), (("gene:miRNA",), [200]), (("gene:protein_coding", "gene:miRNA"), [10, 200]), (("gene",), [10, 200]),
+        (("exon:miRNA",), [200]), (("intron:protein_coding",), [20]), (("intron:miRNA",), []), ((), [10, 200]),
+    ],
+)  # fmt: skip
+def test_features_of_a_gene_type(tmp_path, chosen, starts):
+    path = tmp_path / "a.gff3"
+    path.write_text(TYPED)
+    assert read_intervals(path, chosen)["start"].to_list() == starts
+
+
+SERVE = """\
+# assembled transcripts
+chr1\tStringTie\ttranscript\t1001\t3000\t1000\t+\t.\tgene_id "HERVH_1p36.33"; transcript_id "HERVH_1p36.33.1"; cov "1.2";
+chr1\tStringTie\texon\t1001\t1500\t1000\t+\t.\tgene_id "HERVH_1p36.33"; transcript_id "HERVH_1p36.33.1"; exon_number "1";
+chr1\tStringTie\texon\t2501\t3000\t1000\t+\t.\tgene_id "HERVH_1p36.33"; transcript_id "HERVH_1p36.33.1"; exon_number "2";
+chrX\tStringTie\ttranscript\t51\t90\t1000\t.\t.\tgene_id "HERVK_Xq28"; transcript_id "HERVK_Xq28.1";
+chrX\tStringTie\texon\t51\t90\t1000\t.\t.\tgene_id "HERVK_Xq28"; transcript_id "HERVK_Xq28.1"; exon_number "1";
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "places"),
+    [
+        ("transcript", [("chr1", 1000, 3000), ("chrX", 50, 90)]), ("exon", [("chr1", 1000, 1500), ("chr1", 2500, 3000), ("chrX", 50, 90)]),
+        ("gene", [("chr1", 1000, 3000), ("chrX", 50, 90)]), ("intron", [("chr1", 1500, 2500)]),
+    ],
+)  # fmt: skip
+def test_a_gtf_of_transcripts_without_genes(tmp_path, chosen, places):
+    path = tmp_path / "serve.gtf"
+    path.write_text(SERVE)
+    table = read_intervals(path, (chosen,))
+    assert table.select("chrom", "start", "end").rows() == places
+    assert set(table["name"]) <= {"HERVH_1p36.33", "HERVK_Xq28"}
+
+
+def said(path, *chosen):
     with pytest.raises(InputError) as caught:
-        read_intervals(path, feature)
+        read_intervals(path, chosen)
     return str(caught.value)
 
 
 def test_what_cannot_be_read(tmp_path):
     path = tmp_path / "a.gff3"
     path.write_text(GFF3)
-    assert (
-        said(path, "enhancer")
-        == f"{path}: has no feature 'enhancer'; expected one of: exon, gene, intron, transcript; change `feature`"
+    assert said(path, "gene", "enhancer") == (
+        f"{path}: has no feature 'enhancer'; expected one of: exon, gene, intron, transcript; change what follows # in the study file"
+    )
+    path.write_text(TYPED)
+    assert said(path, "gene:mirna") == (
+        f"{path}: has no feature 'gene:mirna'; expected one of: gene:miRNA, gene:protein_coding; did you mean 'gene:miRNA'?"
     )
     bed = tmp_path / "a.bed"
     bed.write_text(BED)
     assert (
         said(bed, "exon")
-        == f"{bed}: is no gene file and has no feature 'exon'; expected a GFF3 or GTF file; remove `feature`"
+        == f"{bed}: has no feature 'exon'; expected one of: ABC1; change what follows # in the study file"
     )
-    other = tmp_path / "a.txt.gz"
+    other = tmp_path / "a.vcf.gz"
     assert said(other) == (
-        f"{other}: has the ending '.txt', which says nothing about its format; "
-        "expected .bed, .narrowPeak, .broadPeak, .gff3, .gff or .gtf, with or without .gz; rename the file after its format"
+        f"{other}: has the ending '.vcf', which says nothing about its format; expected .bed, .narrowPeak, .broadPeak, .gff3, .gff, "
+        ".gtf, .out, .txt or .tsv, with or without .gz; rename the file after its format"
     )
+    text = tmp_path / "a.txt"
+    text.write_text("\n" + BED)
+    assert said(text) == (
+        f"{text}: is no table of repeats or of the GWAS catalogue: it begins with '22 10 90 ABC1 0 +'; expected UCSC's rmsk or gwasCatalog, "
+        "RepeatMasker's .out, or EBI's GWAS associations; rename the file after its format (.bed, .gff3, .gtf ...), if it is another"
+    )
+    text.write_text("\n\n")
+    assert said(text).startswith(f"{text}: is no table of repeats")
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not REGULATORY.exists(), reason="needs ../shared/data")
+def test_kinds_of_a_regulatory_bed():
+    rows = [line.split("\t") for line in REGULATORY.read_text().splitlines()]
+    kinds = {row[4] for row in rows}
+    assert len(kinds) >= 4
+    for kind in kinds:
+        expected = [(r[0], int(r[1]), int(r[2]), r[3]) for r in rows if r[4] == kind]
+        found = read_intervals(REGULATORY, (kind,))
+        assert found.select("chrom", "start", "end", "name").rows() == expected
 
 
 def model(rows):

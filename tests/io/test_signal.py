@@ -208,7 +208,7 @@ def test_a_write_that_was_lost_is_noticed_and_leaves_nothing(tmp_path, monkeypat
     written = tmp_path / "a.bw" if name == "a.bw" else tmp_path / "a.bw.part.bw"
     assert str(caught.value) == (
         f"{written}: is not whole after writing (is a damaged or cut bigWig file); "
-        "free some space or choose another --out, then run again: finished stages are kept"
+        "free some space or choose another folder, then run again: what is finished is kept"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -227,5 +227,5 @@ def test_folder_that_is_not_there(tmp_path):
         write_bigwig(path, runs(("chr1", 2, 4, 1.0)), LENGTHS)
     assert str(caught.value) == (
         f"{path}: cannot be written: No such file or directory; "
-        "free some space or choose another --out, then run again: finished stages are kept"
+        "free some space or choose another folder, then run again: what is finished is kept"
     )

@@ -9,12 +9,14 @@ from phenolens.core.schemas import (
     CONFUSION,
     CONSERVATION,
     ENRICHMENT,
+    GENE_TYPES,
     METRICS,
     OVERLAP,
     PROFILE,
     REGION_GENES,
     REGIONS,
     SEQUENCES,
+    STATISTICS,
 )
 from phenolens.core.settings import StudySettings
 from phenolens.report.page import PageContent
@@ -119,6 +121,7 @@ def sequences(labels, n, rng):
                 start + length,
                 "+-"[i % 2],
                 None,
+                None,
                 family,
                 origin,
                 f"l{i}",
@@ -127,9 +130,30 @@ def sequences(labels, n, rng):
                 group,
                 split,
                 shuffled,
+                None,
             )
         )
     return table(SEQUENCES, rows)
+
+
+def statistics(sequences, labels):
+    rows = []
+    for label in (*labels, None):
+        for split in ("train", "validation", "test", None):
+            wanted = {key: value for key, value in (("label", label), ("split", split)) if value is not None}
+            part = sequences.filter(**wanted) if wanted else sequences
+            size = [len(letters) for letters in part["sequence"]]
+            lengths = (min(size), float(np.median(size)), float(np.mean(size)), max(size)) if size else (None,) * 4
+            rows.append((label, split, len(size), sum(size), part["group"].n_unique(), *lengths))
+    return table(STATISTICS, rows)
+
+
+def gene_types(labels, rng):
+    types = ("protein_coding", "lncRNA", "processed_pseudogene", "miRNA", "other", "no gene")
+    return table(
+        GENE_TYPES,
+        [(label, kind, int(n), n / 600) for label in labels for kind in types for n in rng.integers(1, 500, 1)],
+    )
 
 
 def predictions(sequences, labels, rng):
@@ -289,6 +313,51 @@ def against_controls(schema, labels, names, rng, scale):
     return table(schema, rows)
 
 
+def pairs(copies):
+    rows = (("test", "train", 240), ("validation", "train", 150), ("test", "validation", 240))
+    return [
+        {
+            "of": of,
+            "among": among,
+            "sequences": n,
+            "copies": copies,
+            "distinct_copies": max(0, copies - 1),
+            "twins": copies // 2,
+            "either": copies + copies // 2,
+            "words": 4 + 5 * copies,
+            "words_of": n - 20 * (of == "validation"),
+        }
+        for of, among, n in rows
+    ]
+
+
+def nearest(near, accuracy):
+    def part(n):
+        middle = round(n * (1 - near) / 2)
+        sizes = (n - round(n * near) - middle, middle, round(n * near), 0)
+        bins = [
+            {
+                "low": i / 4,
+                "high": (i + 1) / 4,
+                "n": size,
+                "accuracy": accuracy if size else None,
+                "auroc": accuracy if size else None,
+            }
+            for i, size in enumerate(sizes)
+        ]
+        return {
+            "sequences": n,
+            "of": 2 * n,
+            "training": 800,
+            "training_of": 800,
+            "accuracy": accuracy,
+            "auroc": accuracy + 0.04,
+            "bins": bins,
+        }
+
+    return {"test": part(240), "validation": part(150)}
+
+
 def quality(labels):
     balance = [
         {
@@ -308,14 +377,32 @@ def quality(labels):
         {"label": labels[-1], "kind": "taken", "reason": "matched background", "n": 600, "bases": None},
     ]
     leakage = {
-        "split": {"duplicates": 0, "twins": 0, "groups_on_both_sides": 0, "loci_on_both_sides": 0},
-        "random_split": {"duplicates": 12, "twins": 3, "groups_on_both_sides": 211, "loci_on_both_sides": 37},
+        "split": {"duplicates": 0, "twins": 0, "groups_on_both_sides": 0, "loci_on_both_sides": 0, "pairs": pairs(0)},
+        "random_split": {
+            "duplicates": 12,
+            "twins": 3,
+            "groups_on_both_sides": 211,
+            "loci_on_both_sides": 37,
+            "pairs": pairs(7),
+        },
     }
     reasons = ["GC content differs between ERV and background (SMD 0.18)"]
+    simple = [("length", 0.51, 0.52), ("gc", 0.57, 0.61), ("length and gc", 0.58, 0.62), ("4-mers", 0.66, 0.7312)]
     return {
         "verdict": "usable with care",
         "reasons": reasons,
+        "problems": [{"code": "classes-gc", "severity": "warn", "sentence": reasons[0]}],
         "leakage": leakage,
+        "nearest": {"split": nearest(0.3, 0.55), "random_split": nearest(0.8, 0.9)},
+        "simple": {
+            "train": 800,
+            "train_of": 800,
+            "test": 240,
+            "test_of": 240,
+            "chance": {"balanced_accuracy": 1 / len(labels), "auroc": 0.5},
+            "rows": [{"features": name, "balanced_accuracy": a, "auroc": b} for name, a, b in simple],
+        },
+        "background": {labels[-1]: {"wanted": 640, "found": 600, "share": 600 / 640}},
         "balance": balance,
         "account": account,
     }
@@ -350,6 +437,8 @@ def fake_study(classes=2, n=1200, seed=7):
         settings=settings(labels),
         version="0.1.0",
         sequences=dna,
+        statistics=statistics(dna, labels),
+        gene_types=gene_types(labels, np.random.default_rng(seed)),
         quality=quality(labels),
         history=pl.DataFrame(history, schema=["run", "epoch", "train_loss", "validation_loss"], orient="row"),
         model={"name": "bert-small", "parameters": 1_834_242, "tokens": "overlapping 6-mers", "longest": 515},

@@ -2,6 +2,8 @@
 
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -10,7 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phenolens.core.schemas import CONFUSION, CONSERVATION, ENRICHMENT, METRICS, OVERLAP, PROFILE, SEQUENCES
+from phenolens.core.schemas import (
+    CONFUSION,
+    CONSERVATION,
+    ENRICHMENT,
+    GENE_TYPES,
+    METRICS,
+    OVERLAP,
+    PROFILE,
+    SEQUENCES,
+)
 from phenolens.core.table import empty
 from phenolens.report.content import HISTORY, tidy
 from phenolens.report.figures import blank, colour, dash, distributions, styled, svg
@@ -30,7 +41,9 @@ from phenolens.report.figures_performance import (
     roc_figure,
     thin,
 )
+from phenolens.report.figures_quality import gene_type_figure, nearest_figure, split_length_figure
 from phenolens.report.figures_reading import enrichment_figure, expected_figure, profile_figure
+from phenolens.report.sections_statistics import place_blocks
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -63,6 +76,8 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
     "lengths": (length_figure, lambda f: f.sequences),
     "gc": (gc_figure, lambda f: f.sequences),
     "chromosomes": (chromosome_figure, lambda f: f.sequences),
+    "lengths-by-split": (split_length_figure, lambda f: f.sequences),
+    "gene-types": (gene_type_figure, lambda f: f.gene_types),
     "metrics-plot": (lambda t, labels: metrics_figure(t, classes=len(labels), kmer=6), lambda f: f.metrics),
     "roc": (roc, lambda f: f.predictions),
     "confusion": (confusion_figure, lambda f: one_run(f.confusion)),
@@ -74,6 +89,7 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
     "conservation-plot": (conservation, lambda f: f.conservation),
 }
 SCHEMAS = {
+    "lengths-by-split": SEQUENCES, "gene-types": GENE_TYPES,
     "lengths": SEQUENCES, "gc": SEQUENCES, "chromosomes": SEQUENCES, "metrics-plot": METRICS, "confusion": CONFUSION, "loss": HISTORY,
     "by-length": METRICS, "profile": PROFILE, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
 }  # fmt: skip
@@ -125,7 +141,17 @@ def test_two_classes_draw_and_every_class_or_run_is_named(name, drawings):
 @pytest.mark.parametrize("name", DRAWN)
 def test_eleven_classes_draw_and_all_are_named(name, drawings11, study11):
     written = " ".join(written_in(drawings11[name]))
-    if name in ("lengths", "gc", "roc", "confusion", "profile", "overlap-plot", "conservation-plot"):
+    if name in (
+        "lengths",
+        "gc",
+        "gene-types",
+        "lengths-by-split",
+        "roc",
+        "confusion",
+        "profile",
+        "overlap-plot",
+        "conservation-plot",
+    ):
         assert all(label in written for label in tidy(study11).labels)
 
 
@@ -206,8 +232,50 @@ def test_gc_content_counts_known_bases_of_either_case_only():
 
 
 def test_chromosomes_come_in_the_order_of_their_numbers():
-    table = pl.DataFrame({"chrom": ["chr10", "chrX", "chr2", "1"], "end": [1, 2, 3, 4]})
-    assert [chrom for chrom, _ in natural_order(table)] == ["1", "chr2", "chr10", "chrX"]
+    names = ["1", "chr2", "chr10", "chr22", "chrX", "chrY", "chrM", "chrUn_1", "scaffold_7"]
+    table = pl.DataFrame({"chrom": names[::-1], "end": range(len(names))})
+    assert [chrom for chrom, _ in natural_order(table)] == names
+
+
+def placed(chromosomes, rows):
+    chrom = [f"chr{1 + i % chromosomes}" for i in range(rows)] + ["chrX", "chrY", "chrM"]
+    return pl.DataFrame({"chrom": chrom, "start": 5, "end": 900, "label": "A"})
+
+
+def test_all_human_chromosomes_are_drawn_in_order():
+    written = texts(chromosome_figure(placed(22, 44), ["A"]))
+    wanted = [f"chr{i}" for i in range(1, 23)] + ["chrX", "chrY", "chrM"]
+    assert [word for word in written if word.startswith("chr")] == wanted
+
+
+def test_of_many_contigs_those_with_most_sequences_are_drawn(study):
+    written = texts(chromosome_figure(placed(300, 600), ["A"]))
+    assert len([word for word in written if word.startswith("chr")]) == 32
+    assert "chrX" not in written  # one sequence where the others have two
+    many = study.sequences.with_columns(chrom=pl.format("c{}", pl.int_range(pl.len()) % 50))
+    caption = next(
+        block.caption for block in place_blocks(tidy(replace(study, sequences=many))) if block.name == "chromosomes"
+    )
+    left = sum(n for _, n in Counter(many["chrom"]).most_common()[32:])
+    assert caption.endswith(f"18 chromosomes or contigs with {left} sequences are not.")
+
+
+def test_the_nearest_figure_writes_the_number_of_sequences_of_each_bar():
+    bins = [
+        {"low": i / 4, "high": (i + 1) / 4, "n": n, "accuracy": 0.5 if n else None} for i, n in enumerate((31, 0, 7, 0))
+    ]
+    written = texts(nearest_figure({"this": bins}, 0.5))
+    assert {"31", "7", "0–0.25", "0.75–1", "this"} <= set(written)
+    assert nearest_figure({"this": [row | {"n": 0} for row in bins]}, 0.5) is None
+    assert nearest_figure({}, None) is None
+
+
+def test_lengths_by_split_are_drawn_at_their_quantiles():
+    """Of lengths 100 and 400 the median is 250: its dot lies between two ticks by the logarithm."""
+    table = pl.DataFrame({"label": "A", "split": "test", "sequence": ["A" * 100, "C" * 400]})
+    (axes,) = split_length_figure(table, ["A"]).axes
+    dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    assert dots == [250.0]
 
 
 def test_sequences_without_coordinates_have_no_chromosome_figure(study):

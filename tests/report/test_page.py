@@ -339,7 +339,7 @@ def test_methods_name_settings_seeds_and_versions(study, read):
         "torch 2.13",
         "at least 8 bases",
         "p ≤ 0.0001",
-        "identity at least 70 %",
+        "over at least 50 % of the shorter one",
     ):
         assert words in read.text, words
 
@@ -377,3 +377,80 @@ def test_quality_may_name_classes_either_way_and_lack_anything(bare):
     ):
         html = page(replace(bare, quality=quality, sequences=tidy(bare).sequences))
         assert "section" in html
+
+
+def cells(html, name):
+    """Rows of a table of the page, as text."""
+    body = re.search(rf'id="table-{name}">.*?<tbody>(.*?)</tbody>', html, re.DOTALL)[1]
+    return [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)]
+
+
+def test_every_pair_of_splits_stands_in_the_table_of_what_they_share(study, html):
+    rows = cells(html, "shared")
+    assert [row[1:3] for row in rows] == [["test", "training"], ["validation", "training"], ["test", "validation"]] * 2
+    assert rows[3] == ["random split, for comparison", "test", "training", "240", "7", "6", "3", "39"]
+    assert rows[1][-1] == "4 of 130 drawn"  # fewer than the split has were looked at
+
+
+def test_the_nearest_neighbour_and_simple_things_stand_in_tables(study, html):
+    nearest = cells(html, "nearest")
+    assert nearest[0][1:] == ["test", "any", "240", "0.550", "0.590"]
+    assert ["random split, for comparison", "test", "0.5–0.75", "192", "0.900", "0.900"] in nearest
+    assert "240 of 480 test sequences, compared with 800 of 800 training" in html
+    assert cells(html, "simple-things")[-2:] == [["4-mers", "0.660", "0.731"], ["nothing (guessing)", "0.500", "0.500"]]
+
+
+def test_a_shortfall_of_background_is_shown_and_none_is_said(study, bare, html):
+    assert cells(html, "background") == [["background", "640", "600"]]
+    enough = {"background": {"b": {"wanted": 5, "found": 5, "share": 1.0}}}
+    assert "A place was found" in Reader(page(replace(bare, sequences=study.sequences, quality=enough))).text
+
+
+def test_statistics_and_gene_types_stand_in_tables(study, html):
+    rows = cells(html, "statistics")
+    assert rows[-1][:3] == ["all", "all", str(study.sequences.height)]
+    assert len(rows) == 3 * 4
+    assert len(cells(html, "gene-types")) == study.gene_types.height
+
+
+def test_what_must_be_mended_is_told_from_what_is_kept_in_mind(study, bare):
+    problems = [
+        {"code": "a", "severity": "fail", "sentence": "Bad."},
+        {"code": "b", "severity": "warn", "sentence": "Odd."},
+    ]
+    quality = {"verdict": "unsound", "reasons": ["Bad.", "Odd."], "problems": problems}
+    html = page(replace(bare, sequences=study.sequences, quality=quality))
+    assert re.search(r"To be mended.*?Bad\..*?To be kept in mind.*?Odd\.", html, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "missing", ["leakage", "nearest", "simple", "balance", "background", "account", "problems", "verdict"]
+)
+def test_any_part_of_the_certificate_may_be_missing(study, bare, missing):
+    rest = {key: value for key, value in study.quality.items() if key != missing}
+    found = sections(tidy(replace(bare, sequences=study.sequences.head(30), quality=rest)))
+    assert [section.id for section in found] == IDS
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"regions": ["chr19:10-20"]}, "the intervals chr19:10-20"),
+        ({"random_length": 10_000, "random_bases": 2_000_000}, "2,000,000 bases of random regions of 10,000 bases"),
+        ({"shuffled_from": "ERV"}, "sequences of “ERV”, shuffled with their dinucleotide counts kept"),
+        ({"matched_to": "ERV", "match": ["cpg"], "place": "genome"}, "matched to “ERV” in length and CpG per base"),
+        ({"intervals": "x.bed", "deal_into": ["p", "q"]}, "intervals of x.bed, dealt at random into p and q"),
+    ],
+)
+def test_the_source_of_a_class_is_said_in_words(study, source, words):
+    settings = study.settings.model_dump(mode="json", exclude_none=True)
+    settings["dataset"]["classes"][1] = {"label": "other", **source}
+    other = replace(study, settings=StudySettings.model_validate(settings))
+    assert words in page_tables(other)["classes"]["origin"][1]
+
+
+def test_a_labelled_set_is_named_as_the_source(study):
+    settings = study.settings.model_dump(mode="json", exclude_none=True)
+    settings["dataset"] |= {"classes": [], "labelled": "set.csv"}
+    other = replace(study, settings=StudySettings.model_validate(settings))
+    assert page_tables(other)["classes"]["origin"].to_list() == ["the labelled set set.csv"]

@@ -41,8 +41,9 @@ def matched_controls(regions: pl.DataFrame, sequences: pl.DataFrame, *, controls
 def place(regions: pl.DataFrame, sequences: pl.DataFrame) -> pl.DataFrame:
     """Return REGIONS with columns of their sequence: sequence_length, genome_start, genome_end, reverse.
 
-    genome_start, genome_end : the sequence's interval of the genome; null where it has none or is an alternative allele
-    (an inserted base is on no genome), and where the region itself has none. reverse : the sequence is read from the - strand.
+    genome_start, genome_end : the sequence's interval of the genome; null where it has none or is an alternative allele (its
+    controls would fall on inserted bases, which are on no genome, though the region itself may not), and where the region has none.
+    reverse : the sequence is read from the - strand.
 
     Raises
     ------

@@ -5,16 +5,19 @@
     ├── SettingsError   the study file or an option
     ├── DataError       inputs are readable but do not allow what was asked
     ├── RunFolderError  the run folder belongs to something else or is in use
-    └── WriteError      the disk did not take what was written
+    ├── WriteError      the disk did not take what was written
+    └── CertificateError    the dataset can be made, but its certificate fails (phenolens check --strict)
 
-Each builds one line of text: where, what was found, what was expected, what to do. Exit code 2.
+Each builds one line of text: where, what was found, what was expected, what to do. Exit code 2, of CertificateError 1.
 """
 
 from pathlib import Path
 
 
 class PhenolensError(Exception):
-    """Base of all errors with a one-line explanation for the user."""
+    """Base of all errors with a one-line explanation for the user, and the exit code of the command."""
+
+    exit_code = 2
 
 
 def _sentence(where: str, found: str, expected: str | None, remedy: str | None) -> str:
@@ -78,6 +81,16 @@ class RunFolderError(PhenolensError):
         super().__init__(_sentence(str(folder), found, expected, remedy))
 
 
+class CertificateError(PhenolensError):
+    """A dataset whose certificate fails where `--strict` asks that it does not."""
+
+    exit_code = 1
+
+    def __init__(self, sentences: list[str]) -> None:
+        found = f"{len(sentences)} of its checks fail: {sentences[0]}"
+        super().__init__(_sentence("dataset certificate", found, None, None))
+
+
 class WriteError(PhenolensError):
     """A file that could not be written whole; nothing half-written stays under its name."""
 
@@ -87,6 +100,6 @@ class WriteError(PhenolensError):
                 str(path),
                 reason,
                 None,
-                "free some space or choose another --out, then run again: finished stages are kept",
+                "free some space or choose another folder, then run again: what is finished is kept",
             )
         )

@@ -55,6 +55,18 @@ GENES = Schema(
     },
     {"0 <= start < end": _ordered},
 )
+VARIANTS = Schema(
+    "VARIANTS",
+    {
+        "chrom": Column(pl.String, "chromosome name as in the genome file"),
+        "start": Column(pl.Int64, "first base of the reference allele, 0-based"),
+        "end": Column(pl.Int64, "one past its last base"),
+        "variant_id": Column(pl.String, "ID, else chrom-position-REF length-ALT length; /2, /3 for further alleles"),
+        "ref": Column(pl.String, "reference allele, upper case"),
+        "alt": Column(pl.String, "alternative allele, case kept"),
+    },
+    {"0 <= start < end": _ordered},
+)
 SEQUENCES = Schema(
     "SEQUENCES",
     {
@@ -64,16 +76,48 @@ SEQUENCES = Schema(
         "end": END,
         "strand": STRAND,
         "allele": Column(pl.String, "variant id of an alternative allele; null for the reference", nullable=True),
+        "cigar": Column(
+            pl.String,
+            "of an allele, + strand: M bases lie at start, start + 1, ...; I bases are inserted, D bases deleted; null: every base lies on the reference",
+            nullable=True,
+        ),
         "name": Column(pl.String, "name or family of the source interval or record", nullable=True),
-        "origin": Column(pl.String, "how the sequence came in: intervals, matched, sequences"),
+        "origin": Column(
+            pl.String,
+            "how the sequence came in: intervals, regions, random, alleles, matched, shuffled, sequences, labelled",
+        ),
         "locus": Column(pl.String, "source interval; all its windows share it"),
         "sequence": Column(pl.String, "bases in reading direction; lower case = soft-masked"),
         "label": Column(pl.String, "class"),
         "group": Column(pl.String, "sequences that must lie in one split"),
         "split": Column(pl.String, "train, validation or test: no group on both sides"),
         "random_split": Column(pl.String, "the same shares dealt at random, to show what leakage would claim"),
+        "fold": Column(pl.Int64, "fold of the group, from 0; null without folds", nullable=True),
     },
     key=("sequence_id",),
+)
+LENGTHS = ("min", "median", "mean", "max")
+STATISTICS = Schema(
+    "STATISTICS",
+    {
+        "label": Column(pl.String, "class; null = all classes", nullable=True),
+        "split": Column(pl.String, "train, validation or test; null = all splits", nullable=True),
+        "sequences": Column(pl.Int64, "sequences"),
+        "bases": Column(pl.Int64, "their letters"),
+        "groups": Column(pl.Int64, "groups of related sequences"),
+        **{f"length_{n}": Column(pl.Float64, f"{n} length, bases; null without sequences", True) for n in LENGTHS},
+    },
+    key=("label", "split"),
+)
+GENE_TYPES = Schema(
+    "GENE_TYPES",
+    {
+        "label": Column(pl.String, "class of the sequences"),
+        "gene_type": Column(pl.String, "biotype of genes; `other` = rarer ones, `no gene` = overlaps none"),
+        "sequences": Column(pl.Int64, "sequences with coordinates that overlap such a gene by at least one base"),
+        "share": Column(pl.Float64, "of the class's sequences with coordinates; several types may overlap one"),
+    },
+    key=("label", "gene_type"),
 )
 METRICS = Schema(
     "METRICS",

@@ -14,6 +14,7 @@ from phenolens.core.errors import InputError, SettingsError
 from phenolens.core.settings import StudySettings
 
 DEMO = Path(__file__).parent.parent / "demo"
+STUDIES = Path(__file__).parent.parent / "studies"
 
 
 class Study(NamedTuple):
@@ -23,10 +24,20 @@ class Study(NamedTuple):
     source: Path
 
     def path(self, name: str) -> Path:
-        """Return the file that a setting names: `demo:NAME` is built in, anything else is relative to the study file."""
+        """Return the file that a setting names: `demo:NAME` is built in, anything else is relative to the study file.
+
+        Of `FILE#FEATURE` it is FILE.
+        """
+        name = name.partition("#")[0]
         if name.startswith("demo:"):
             return DEMO / name.removeprefix("demo:")
         return self.source.parent / Path(name).expanduser()
+
+    @property
+    def model(self) -> str:
+        """The model that is fine-tuned: the path of a local folder, else the name as it is written."""
+        local = self.path(self.settings.train.model)
+        return str(local) if local.is_dir() else self.settings.train.model
 
 
 def load_study(source: Path, overrides: Sequence[str] = ()) -> Study:
@@ -113,17 +124,39 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
     return next((found for part in get_args(annotation) if (found := _model_of(part))), None)
 
 
-def template(name: str) -> str:
-    """Return the text of a study file to begin with, every choice explained beside it."""
-    text = (Path(__file__).parent / "template.toml").read_text(encoding="utf-8")
-    return text.replace("NAME", json.dumps(name))
+def presets() -> list[str]:
+    """Return the names of the studies that come with phenolens, sorted."""
+    return sorted(path.stem for path in STUDIES.glob("*.toml") if path.stem != "sources")
+
+
+def template(name: str, preset: str | None = None) -> str:
+    """Return the text of a study file to begin with: every choice explained beside it, or one of the presets under this name.
+
+    Raises
+    ------
+    SettingsError : no such preset.
+    """
+    if preset is None:
+        text = (Path(__file__).parent / "template.toml").read_text(encoding="utf-8")
+        return text.replace("NAME", json.dumps(name))
+    if preset not in presets():
+        near = difflib.get_close_matches(preset, presets(), n=1, cutoff=0.5)
+        raise SettingsError(
+            "--preset",
+            preset,
+            "is no preset",
+            expected=f"one of {', '.join(presets())}",
+            remedy=f"did you mean {near[0]}?" if near else None,
+        )
+    text = (STUDIES / f"{preset}.toml").read_text(encoding="utf-8")
+    return text.replace(f'name = "{preset}"', f"name = {json.dumps(name)}", 1)
 
 
 def class_order(settings: StudySettings, labels: Iterable[str]) -> list[str]:
     """Return the classes found, in the order of the study file; those read from sequence names follow, sorted."""
     found = set(labels)
-    declared = [c.label for c in settings.dataset.classes if c.label in found]
-    return declared + sorted(found - set(declared))
+    declared = dict.fromkeys(label for c in settings.dataset.classes for label in (c.label, *c.deal_into))
+    return [label for label in declared if label in found] + sorted(found - set(declared))
 
 
 def training_runs(settings: StudySettings) -> list[tuple[str, str, int]]:

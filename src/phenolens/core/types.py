@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import polars as pl
 
 
 class BaseScores(NamedTuple):
@@ -42,3 +43,22 @@ class Genome(Protocol):
 
     def fetch(self, chrom: str, start: int, end: int) -> str:
         """Return bases [start, end) of the + strand, case kept; an error when they are not all there."""
+
+    def letters(self, chrom: str) -> np.ndarray:
+        """Return uint8 (L,), the ASCII codes of a whole chromosome's + strand, case kept; not to be written to."""
+
+
+class Readers(Protocol):
+    """How the dataset stage reads a study's files; names are the texts of the study file. inputs.py has the readers."""
+
+    def intervals(self, name: str) -> pl.DataFrame:
+        """Return the INTERVALS of `FILE` or `FILE#FEATURE,FEATURE`, with the genome's chromosome names."""
+
+    def sequences(self, name: str) -> pl.DataFrame:
+        """Return the records of a FASTA file: name, sequence."""
+
+    def variants(self, name: str, regions: pl.DataFrame, min_length: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return (VARIANTS of a VCF file that overlap regions, with ALT of at least min_length bases; what was skipped: reason, n)."""
+
+    def labelled(self) -> pl.DataFrame:
+        """Return the labelled set that the study names: name, label, sequence, chrom, start, end, strand, split."""

@@ -1,35 +1,35 @@
-"""The dataset: every class's sequences, matched background, duplicates removed, groups and splits assigned."""
+"""The dataset: every class's sequences, alleles and background, duplicates removed, groups and splits assigned."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import polars as pl
 
-from phenolens.core import ranges
 from phenolens.core.errors import DataError
-from phenolens.core.schemas import INTERVALS, SEQUENCES
+from phenolens.core.schemas import INTERVALS
 from phenolens.core.settings import DatasetSettings
-from phenolens.core.table import check, empty
-from phenolens.core.types import Genome
+from phenolens.core.table import empty
+from phenolens.core.types import Genome, Readers
+from phenolens.dataset.alleles import from_variants
+from phenolens.dataset.assign import assigned
+from phenolens.dataset.background import matched_intervals, partners_of, shuffled_pieces
 from phenolens.dataset.intervals import with_locus
-from phenolens.dataset.sequences import bases, from_intervals, from_records, left_out_row
-from phenolens.dataset.similarity import similar
+from phenolens.dataset.labelled import from_labelled
+from phenolens.dataset.redundancy import linclust_representatives
+from phenolens.dataset.sequences import Extracted, bases, from_intervals, from_records, left_out_row
 from phenolens.dataset.sources import (
     PLACE,
     Inputs,
-    ReadIntervals,
-    background_for,
+    dealt_labels,
     genome_of,
     limited,
+    origin_of,
     placed,
     refuse_shared,
     regions_of,
     rows_of,
-    targets_of,
+    with_origin,
 )
-from phenolens.dataset.split import SPLITS, groups, split_chromosomes, split_groups, split_random
 
-ReadSequences = Callable[[str], pl.DataFrame]
 ACCOUNT = {"label": pl.String, "kind": pl.String, "reason": pl.String, "n": pl.Int64, "bases": pl.Int64}
 
 
@@ -37,7 +37,8 @@ class Dataset(NamedTuple):
     """The sequences of a study and where they came from.
 
     sequences : SEQUENCES, in the order of the classes, then of the genome.
-    account : label, kind (`step`: intervals after a set operation; `left out`; `taken`), reason, n, bases.
+    account : label, kind (`step`: intervals after a set operation; `background`: wanted and found; `left out`; `taken`),
+        reason, n, bases.
     """
 
     sequences: pl.DataFrame
@@ -45,25 +46,19 @@ class Dataset(NamedTuple):
 
 
 def build(
-    settings: DatasetSettings,
-    genome: Genome | None,
-    read_intervals: ReadIntervals,
-    read_sequences: ReadSequences,
-    seed: int,
-    *,
-    threads: int | None = None,
+    settings: DatasetSettings, genome: Genome | None, read: Readers, seed: int, *, threads: int | None = None
 ) -> Dataset:
     """Return the labelled, grouped and split sequences of a study, and an account of what was taken and left out.
 
-    Interval classes and FASTA classes come first, then matched background, which overlaps none of them. Of sequences
-    that are letter for letter equal one is kept; when they carry different labels none is.
+    Classes of intervals and FASTA classes come first, then background, which overlaps none of them. Of sequences that
+    are letter for letter equal one is kept; when they carry different labels none is. A labelled set with its own split
+    keeps them, so that its certificate can count them.
 
     Parameters
     ----------
     settings : the study file's section dataset.
     genome : the genome; None where every class is a FASTA.
-    read_intervals : (file, feature) -> INTERVALS.
-    read_sequences : file -> table with columns name, sequence.
+    read : readers of the study's files.
     seed : of everything drawn.
     threads : of the similarity search; None takes every core.
 
@@ -71,54 +66,100 @@ def build(
     ------
     DataError : an interval in two classes, a class without sequences or with a single group, too little background, ...
     """
-    inputs = Inputs(settings, genome, read_intervals, seed)
-    account: list[pl.DataFrame] = []
+    inputs, account = Inputs(settings, genome, read, seed), [pl.DataFrame(schema=ACCOUNT)]
+    if settings.labelled is not None:
+        got = from_labelled(read.labelled(), genome, label_names=settings.label_names, min_length=settings.min_length)
+        account.append(rows_of("all classes", "left out", got.left_out))
+        table, wanted = with_origin(got, "labelled").pieces, got.pieces["label"].unique().sort().to_list()
+    else:
+        parts = _given(inputs, account)
+        table = pl.concat(
+            [parts[number].sort(PLACE, nulls_last=True, maintain_order=True) for number in sorted(parts)],
+            how="diagonal",
+        )
+        wanted = _labels(settings, table)
+    table = _with_ids(table if settings.split == "given" else _without_duplicates(table, account))
+    _refuse_empty(table, wanted)
+    for (label,), part in table.group_by("label", maintain_order=True):
+        account.append(rows_of(str(label), "taken", left_out_row("sequences", part.height, bases(part))))
+    return Dataset(assigned(table, settings, seed, threads), pl.concat(account))
+
+
+def _labels(settings: DatasetSettings, table: pl.DataFrame) -> list[str]:
+    """Return the labels that must have sequences: those declared and those found in names."""
+    declared = [label for c in settings.classes if c.label_separator is None for label in c.deal_into or (c.label,)]
+    return [*declared, *table["label"].unique(maintain_order=True)]
+
+
+def _given(inputs: Inputs, account: list[pl.DataFrame]) -> dict[int, pl.DataFrame]:
+    """Return class number -> its pieces: of intervals and records, then of the background made for them."""
+    settings = inputs.settings
     regions = {
-        number: regions_of(source, inputs, account)
+        number: regions_of(number, inputs, account)
         for number, source in enumerate(settings.classes)
-        if source.intervals is not None
+        if origin_of(source) in ("intervals", "regions", "random")
     }
     refuse_shared([(settings.classes[number].label, region.table) for number, region in regions.items()])
     parts: dict[int, pl.DataFrame] = {}
     for number, source in enumerate(settings.classes):
         if source.sequences is not None:
-            records = read_sequences(source.sequences)
             got = from_records(
-                records,
+                inputs.read.sequences(source.sequences),
                 label=source.label,
                 label_separator=source.label_separator,
                 family_separator=source.family_separator,
                 min_length=settings.min_length,
             )
-            parts[number] = limited(got, "sequences", number, inputs, account)
+            parts[number] = _taken(got, number, inputs, account)
         elif number in regions:
-            got = from_intervals(
-                regions[number].table, genome_of(inputs, source), label=source.label, min_length=settings.min_length
-            )
-            parts[number] = limited(got, "intervals", number, inputs, account)
+            parts[number] = _cut_out(regions[number].table, number, inputs, account)
     given = pl.concat([empty(INTERVALS), *(r.occupied for r in regions.values()), *(placed(p) for p in parts.values())])
     drawn = empty(INTERVALS)
     for number, source in enumerate(settings.classes):
-        if source.matched_to is not None:
-            targets = targets_of(source, settings, parts)
-            background = background_for(targets, number, inputs, given, drawn, account)
-            drawn = pl.concat([drawn, background.select(*INTERVALS.columns)])
-            got = from_intervals(
-                with_locus(background), genome_of(inputs, source), label=source.label, min_length=settings.min_length
-            )
-            parts[number] = limited(got, "matched", number, inputs, account)
-    in_order = [parts[number].sort(PLACE, nulls_last=True, maintain_order=True) for number in sorted(parts)]
-    table = _with_ids(_without_duplicates(pl.concat(in_order), account))
-    _refuse_empty(
-        table,
-        [
-            *(c.label for c in settings.classes if c.label_separator is None),
-            *(label for part in in_order for label in part["label"]),
-        ],
-    )
-    for (label,), part in table.group_by("label", maintain_order=True):
-        account.append(rows_of(str(label), "taken", left_out_row("sequences", part.height, bases(part))))
-    return Dataset(_dealt(table, settings, seed, threads), pl.concat(account))
+        if not source.is_background:
+            continue
+        partners = partners_of(source, settings, parts)
+        if source.shuffled_from is not None:
+            parts[number] = _taken(shuffled_pieces(partners, source, inputs.seed + number), number, inputs, account)
+            continue
+        background = matched_intervals(partners, number, inputs, given, drawn, account)
+        drawn = pl.concat([drawn, background.select(*INTERVALS.columns)])
+        parts[number] = _cut_out(with_locus(background), number, inputs, account)
+    return parts
+
+
+def _cut_out(table: pl.DataFrame, number: int, inputs: Inputs, account: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return the pieces of intervals with locus: their bases on the genome, and alternative alleles that overlap them."""
+    source, settings = inputs.settings.classes[number], inputs.settings
+    genome = genome_of(inputs, source)
+    own = from_intervals(table, genome, label=source.label, min_length=settings.min_length)
+    found = [with_origin(own, origin_of(source))]
+    if settings.variants:
+        tables, reasons = [], []
+        for path in settings.variants:
+            variants, skipped = inputs.read.variants(path, table, settings.variant_min_length)
+            tables.append(variants)
+            reason = pl.format("{}: {}", pl.lit(path), "reason").alias("reason")
+            reasons.append(skipped.select(reason, "n", bases=pl.lit(0, pl.Int64)))
+        alleles = from_variants(pl.concat(tables), table, genome, label=source.label, min_length=settings.min_length)
+        found.append(with_origin(alleles._replace(left_out=pl.concat([*reasons, alleles.left_out])), "alleles"))
+    pieces = pl.concat([got.pieces for got in found], how="diagonal")
+    return _taken(Extracted(pieces, pl.concat([got.left_out for got in found])), number, inputs, account)
+
+
+def _taken(got: Extracted, number: int, inputs: Inputs, account: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return a class's pieces: without redundant ones where asked, within its limits, with dealt labels where asked."""
+    settings, source = inputs.settings, inputs.settings.classes[number]
+    if "origin" not in got.pieces.columns:
+        got = with_origin(got, origin_of(source))
+    if settings.redundancy == "linclust":
+        kept = got.pieces.filter(
+            linclust_representatives(got.pieces["sequence"], identity=settings.redundancy_identity)
+        )
+        reason = f"not a representative at {settings.redundancy_identity:.0%} identity"
+        lost = left_out_row(reason, got.pieces.height - kept.height, bases(got.pieces) - bases(kept))
+        got = Extracted(kept, pl.concat([got.left_out, lost]))
+    return dealt_labels(limited(got, number, inputs, account), source, inputs.seed + number)
 
 
 def _without_duplicates(table: pl.DataFrame, account: list[pl.DataFrame]) -> pl.DataFrame:
@@ -138,10 +179,12 @@ def _without_duplicates(table: pl.DataFrame, account: list[pl.DataFrame]) -> pl.
 
 
 def _with_ids(table: pl.DataFrame) -> pl.DataFrame:
-    """Return the table with a unique sequence_id: label:chrom:start-end(strand), or label:name; repeats get /2, /3, ..."""
+    """Return the table with a unique sequence_id: label:chrom:start-end(strand), of an allele with its id, or label:name; repeats get /2, /3, ..."""
     at = pl.format("{}:{}:{}-{}({})", "label", "chrom", "start", "end", "strand")
+    named = pl.format("{}:{}", "label", pl.coalesce("name", "locus"))
+    allele = pl.when(pl.col("allele").is_null()).then(pl.lit("")).otherwise(pl.format(":{}", "allele"))
     table = table.with_columns(
-        sequence_id=pl.when(pl.col("chrom").is_null()).then(pl.format("{}:{}", "label", "name")).otherwise(at)
+        sequence_id=pl.when(pl.col("chrom").is_null()).then(named).otherwise(pl.concat_str(at, allele))
     )
     number = pl.int_range(1, pl.len() + 1).over("sequence_id")
     return table.with_columns(
@@ -153,63 +196,16 @@ def _with_ids(table: pl.DataFrame) -> pl.DataFrame:
 
 def _refuse_empty(table: pl.DataFrame, labels: list[str]) -> None:
     """Refuse a class without sequences, and a dataset of fewer than two classes."""
-    lost = [label for label in labels if label not in set(table["label"])]
+    have = set(table["label"].unique())
+    lost = [label for label in labels if label not in have]
     if lost:
         raise DataError(
             f"class {lost[0]}",
             "no sequence is left",
             expected="at least 2 from different loci",
-            remedy="look at its steps, min_length, max_length, and whether its sequences are those of another class",
+            remedy="look at its steps, min_length, max_length, limit, and whether its sequences are those of another class",
         )
     if table["label"].n_unique() < 2:
         raise DataError(
             "dataset.classes", f"{table['label'].n_unique()} class has sequences", expected="at least 2 classes"
         )
-
-
-def _dealt(table: pl.DataFrame, settings: DatasetSettings, seed: int, threads: int | None) -> pl.DataFrame:
-    """Return SEQUENCES: the table with its groups, its split and a random split of the same shares."""
-    keys = [table["locus"], _overlapping(table)]
-    if "name" in settings.group_by:
-        keys.append(table["name"])
-    if "chrom" in settings.group_by:
-        keys.append(table["chrom"])
-    if "similarity" in settings.group_by:
-        component = similar(
-            table["sequence"],
-            identity=settings.similarity_identity,
-            coverage=settings.similarity_coverage,
-            threads=threads,
-        )
-        keys.append(pl.Series(component))
-    table = table.with_columns(groups(table["sequence_id"], keys), allele=pl.lit(None, dtype=pl.String))
-    shares = {
-        "train": 1 - settings.validation - settings.test,
-        "validation": settings.validation,
-        "test": settings.test,
-    }
-    if shares["train"] <= 0 or settings.test <= 0:
-        raise DataError(
-            "dataset.validation and dataset.test",
-            f"{settings.validation} and {settings.test} leave {shares['train']:.2f} for train",
-            expected="test above 0 and the sum below 1",
-        )
-    if settings.split == "chromosome":
-        split = split_chromosomes(table["chrom"], settings.validation_chromosomes, settings.test_chromosomes)
-        shares = {name: int((split == name).sum()) / table.height for name in SPLITS}
-    elif settings.split == "group":
-        split = split_groups(table["label"], table["group"], shares, seed)
-    at_random = split_random(table["label"], shares, seed)
-    table = table.with_columns(at_random, split=at_random if settings.split == "random" else split)
-    return check(table, SEQUENCES).select(*SEQUENCES.columns)
-
-
-def _overlapping(table: pl.DataFrame) -> pl.Series:
-    """Return the number of the stretch of genome that each row lies on, shared by rows that overlap or touch; null without coordinates."""
-    row = table.with_row_index("row").drop_nulls("chrom")
-    if not row.height:
-        return pl.Series("stretch", [None] * table.height, dtype=pl.Int64)
-    _, _, member = ranges.union(*ranges.axis(row).place(row))
-    return table.with_row_index("row").join(
-        row.select("row", stretch=pl.Series(member)), on="row", how="left", maintain_order="left"
-    )["stretch"]

@@ -1,4 +1,4 @@
-"""Set operations on genomic intervals: merge, subtract, within, exclude, slop, windows; and a class's list of them.
+"""Set operations on genomic intervals: merge, subtract, within, exclude, slop, windows, names; and a class's list of them.
 
 Each takes and returns INTERVALS, sorted by chrom, start, end; further columns travel with their rows. Results equal
 those of bedtools (merge -d, subtract, intersect, intersect -v, slop, makewindows). Strand plays no part in overlap.
@@ -169,6 +169,23 @@ def minimum_length(table: pl.DataFrame, length: int) -> pl.DataFrame:
     return ordered(table.filter(pl.col("end") - pl.col("start") >= length))
 
 
+def with_names(table: pl.DataFrame, pattern: str) -> pl.DataFrame:
+    """Return the intervals whose whole name matches a regular expression; those without a name do not.
+
+    Raises
+    ------
+    DataError : the pattern is no regular expression.
+    """
+    try:
+        return ordered(table.filter(pl.col("name").str.contains(f"^(?:{pattern})$").fill_null(False)))
+    except pl.exceptions.ComputeError:
+        raise DataError(
+            f"step names = {pattern!r}",
+            "is no regular expression",
+            expected="a pattern such as OR.* or DEF[AB].*",
+        ) from None
+
+
 def with_locus(table: pl.DataFrame) -> pl.DataFrame:
     """Return the table with a column `locus`, chrom:start-end(strand) of each row; unchanged where it has one."""
     if "locus" in table.columns:
@@ -179,7 +196,7 @@ def with_locus(table: pl.DataFrame) -> pl.DataFrame:
 def apply_steps(
     table: pl.DataFrame,
     steps: Sequence[Step],
-    read: Callable[[str, str | None], pl.DataFrame],
+    read: Callable[[str], pl.DataFrame],
     lengths: Mapping[str, int],
 ) -> Applied:
     """Return the intervals after these steps, in the order given, and how many intervals and bases each step left.
@@ -190,14 +207,14 @@ def apply_steps(
     ----------
     table : INTERVALS.
     steps : set operations of the study file.
-    read : (file, feature) -> INTERVALS, for subtract, within and exclude.
+    read : file -> INTERVALS, for subtract, within and exclude.
     lengths : chromosome -> length in bases, for slop.
     """
     table = ordered(check(table, INTERVALS))
     account = [_row("input", table)]
     for step in steps:
         ((operation, value),) = step.operation.items()
-        table = _apply(table, operation, value, step.feature, read, lengths)
+        table = _apply(table, operation, value, read, lengths)
         account.append(_row(f"{operation} {value}", table))
     return Applied(
         with_locus(table), pl.DataFrame(account, schema={"step": pl.String, "n": pl.Int64, "bases": pl.Int64})
@@ -208,16 +225,19 @@ def _apply(
     table: pl.DataFrame,
     operation: str,
     value: Any,
-    feature: str | None,
-    read: Callable[[str, str | None], pl.DataFrame],
+    read: Callable[[str], pl.DataFrame],
     lengths: Mapping[str, int],
 ) -> pl.DataFrame:
     if operation in _WITH_FILE:
-        return _WITH_FILE[operation](table, read(value, feature))
+        return _WITH_FILE[operation](table, read(value))
     if operation == "slop":
         return slop(table, value, lengths)
+    if operation == "loci":
+        return windows(table, value)
     if operation == "windows":
         return windows(with_locus(table), value)
+    if operation == "names":
+        return with_names(table, value)
     return merge(table, value) if operation == "merge" else minimum_length(table, value)
 
 

@@ -5,6 +5,7 @@ GGTT (a single N stays); a piece on strand - is the reverse complement; lower ca
 """
 
 import re
+from itertools import islice
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -23,6 +24,8 @@ PIECES = {
     "sequence": pl.String,
 }
 IUPAC = str.maketrans("ACGTUNRYKMSWBDHVacgtunrykmswbdhv", "TGCAANYRMKSWVHDBtgcaanyrmkswvhdb")
+GAP = 1 << 12  # bases between two intervals that are read rather than skipped
+STRETCH = 1 << 20  # bases: intervals that start in one such part of a chromosome may be read together
 N_RUN = re.compile("[Nn]{2,}")
 # names as bedtools getfasta writes them: [name::]chrom:start-end[(strand)], 0-based and half-open
 GETFASTA = r"^(?:.*::)?(?<chrom>[^:]+):(?<start>\d+)-(?<end>\d+)(?:\((?<strand>[+\-.])\))?$"
@@ -59,17 +62,34 @@ def from_intervals(table: pl.DataFrame, genome: Genome, *, label: str, min_lengt
     DataError : no interval lies on a chromosome of the genome, or one ends beyond its chromosome.
     """
     table, absent = on_genome(table, genome, label)
-    rows = table.select("chrom", "start", "end", "strand").iter_rows()
-    texts = [_read(genome.fetch(chrom, start, end), strand) for chrom, start, end, strand in rows]
     whole = table.select("name", "locus", "chrom", "start", "end", "strand").with_columns(
-        label=pl.lit(label), sequence=pl.Series(texts, dtype=pl.String)
+        label=pl.lit(label), sequence=_texts(table, genome)
     )
     pieces, left_out = _cut_at_n(whole.select(*PIECES), min_length)
     return Extracted(pieces, pl.concat([absent, left_out]))
 
 
-def _read(plus_strand: str, strand: str) -> str:
-    return reverse_complement(plus_strand) if strand == "-" else plus_strand
+def _texts(table: pl.DataFrame, genome: Genome) -> pl.Series:
+    """Return the bases of each interval in reading direction; neighbours are read together, in the order of the genome."""
+    rows = table.select("chrom", "start", "end", "strand").with_row_index("row").sort("chrom", "start", "end")
+    reach = pl.col("end").cum_max().shift(1).over("chrom")
+    begins = (
+        reach.is_null()
+        | (pl.col("start") > reach + GAP)
+        | (pl.col("start") // STRETCH != (pl.col("start") // STRETCH).shift(1))
+    )
+    rows = rows.with_columns(stretch=begins.cum_sum())
+    stretches = rows.group_by("stretch", maintain_order=True).agg(
+        pl.col("chrom").first(), pl.col("start").first(), pl.col("end").max(), pl.len()
+    )
+    members = rows.select("start", "end", "strand").iter_rows()
+    texts = []
+    for _, chrom, first, last, n in stretches.iter_rows():
+        plus = genome.fetch(chrom, first, last)
+        for start, end, strand in islice(members, n):
+            text = plus[start - first : end - first]
+            texts.append(reverse_complement(text) if strand == "-" else text)
+    return rows.select("row", sequence=pl.Series(texts, dtype=pl.String)).sort("row")["sequence"]
 
 
 def on_genome(table: pl.DataFrame, genome: Genome, label: str) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -172,10 +192,10 @@ def _labels_from_names(given: pl.DataFrame, separator: str) -> pl.DataFrame:
 
 def _cut_at_n(whole: pl.DataFrame, min_length: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return (PIECES without runs of two or more N, at least min_length long; account of what was left out)."""
-    upper, length = pl.col("sequence").str.to_uppercase(), pl.col("sequence").str.len_bytes()
-    only_n = whole.filter(upper.str.strip_chars("N") == "")
-    rest = whole.filter(upper.str.strip_chars("N") != "")
-    has_run = upper.str.contains("NN", literal=True)
+    text, length = pl.col("sequence"), pl.col("sequence").str.len_bytes()
+    is_n = text.str.contains("^[Nn]*$")
+    only_n, rest = whole.filter(is_n), whole.filter(~is_n)
+    has_run = text.str.contains("[Nn][Nn]")
     broken = rest.filter(has_run)
     cut = pl.DataFrame(
         [piece for row in broken.iter_rows(named=True) for piece in _pieces_of(row)], schema=PIECES, orient="row"

@@ -1,7 +1,6 @@
-"""One class of the study file -> its sequences: the source's steps, its limits, or background drawn for another class."""
+"""One class of the study file -> its intervals: its source, its steps, its limits."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -9,14 +8,14 @@ import polars as pl
 from phenolens.core.errors import DataError
 from phenolens.core.schemas import INTERVALS
 from phenolens.core.settings import ClassSettings, DatasetSettings
-from phenolens.core.table import check, empty
-from phenolens.core.types import Genome
+from phenolens.core.table import check
+from phenolens.core.types import Genome, Readers
 from phenolens.dataset import intervals as sets
-from phenolens.dataset.negatives import matched_negatives
-from phenolens.dataset.sequences import PIECES, Extracted, bases, left_out_row, on_genome
+from phenolens.dataset.random_regions import random_regions, written_regions
+from phenolens.dataset.sequences import Extracted, bases, left_out_row, on_genome
 
-ReadIntervals = Callable[[str, str | None], pl.DataFrame]
 PLACE = ("chrom", "start", "end")
+NOT_ALLELES = {"allele": pl.String, "cigar": pl.String}
 
 
 class Inputs(NamedTuple):
@@ -24,7 +23,7 @@ class Inputs(NamedTuple):
 
     settings: DatasetSettings
     genome: Genome | None
-    read_intervals: ReadIntervals
+    read: Readers
     seed: int
 
 
@@ -51,14 +50,25 @@ def genome_of(inputs: Inputs, source: ClassSettings) -> Genome:
     return inputs.genome
 
 
-def regions_of(source: ClassSettings, inputs: Inputs, account: list[pl.DataFrame]) -> Regions:
+def origin_of(source: ClassSettings) -> str:
+    """Return the word of the column origin."""
+    if source.matched_to is not None:
+        return "matched"
+    if source.shuffled_from is not None:
+        return "shuffled"
+    if source.sequences is not None:
+        return "sequences"
+    return "intervals" if source.intervals is not None else "regions" if source.regions else "random"
+
+
+def regions_of(number: int, inputs: Inputs, account: list[pl.DataFrame]) -> Regions:
     """Return an interval class's intervals after its steps, each once, and the same without its minimum lengths and windows."""
+    source = inputs.settings.classes[number]
     genome = genome_of(inputs, source)
-    table = check(inputs.read_intervals(source.intervals or "", source.feature), INTERVALS)
-    table, absent = on_genome(table, genome, source.label)
-    applied = sets.apply_steps(table, source.steps, inputs.read_intervals, genome.lengths)
+    table, absent = on_genome(check(_start(number, inputs, genome), INTERVALS), genome, source.label)
+    applied = sets.apply_steps(table, source.steps, inputs.read.intervals, genome.lengths)
     unsized = [step for step in source.steps if step.min_length is None and step.windows is None]
-    occupied = sets.apply_steps(table, unsized, inputs.read_intervals, genome.lengths).intervals
+    occupied = sets.apply_steps(table, unsized, inputs.read.intervals, genome.lengths).intervals
     once = applied.intervals.unique(PLACE, keep="first", maintain_order=True)
     again = applied.intervals.height - once.height
     again_bases = sets.total(applied.intervals) - sets.total(once)
@@ -66,6 +76,18 @@ def regions_of(source: ClassSettings, inputs: Inputs, account: list[pl.DataFrame
     account.append(rows_of(source.label, "step", applied.account.rename({"step": "reason"})))
     account.append(rows_of(source.label, "left out", left_out_row("the same interval again", again, again_bases)))
     return Regions(once, occupied.select(*INTERVALS.columns))
+
+
+def _start(number: int, inputs: Inputs, genome: Genome) -> pl.DataFrame:
+    """Return the intervals that a class begins with: of its file, written in the study file, or random."""
+    source = inputs.settings.classes[number]
+    if source.intervals is not None:
+        return inputs.read.intervals(source.intervals)
+    if source.regions:
+        return written_regions(source.regions)
+    return random_regions(
+        genome.lengths, length=source.random_length or 0, bases=source.random_bases or 0, seed=inputs.seed + number
+    )
 
 
 def refuse_shared(labelled: list[tuple[str, pl.DataFrame]]) -> None:
@@ -86,27 +108,27 @@ def refuse_shared(labelled: list[tuple[str, pl.DataFrame]]) -> None:
         )
 
 
-def limited(got: Extracted, origin: str, number: int, inputs: Inputs, account: list[pl.DataFrame]) -> pl.DataFrame:
-    """Return a class's pieces with their origin, without the too long ones, at most `limit` of them drawn at random."""
-    source, longest = inputs.settings.classes[number], inputs.settings.max_length
-    pieces = got.pieces.with_columns(origin=pl.lit(origin))
-    too_long = pieces.clear() if longest is None else pieces.filter(pl.col("sequence").str.len_bytes() > longest)
+def with_origin(got: Extracted, origin: str) -> Extracted:
+    """Return the pieces with a column origin, and with allele and cigar (null) where they have none."""
+    absent = [pl.lit(None, dtype).alias(name) for name, dtype in NOT_ALLELES.items() if name not in got.pieces.columns]
+    return got._replace(pieces=got.pieces.with_columns(*absent, origin=pl.lit(origin)))
+
+
+def limited(got: Extracted, number: int, inputs: Inputs, account: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return a class's pieces without the too long ones, at most `limit` of them drawn at random."""
+    source, longest, pieces = inputs.settings.classes[number], inputs.settings.max_length, got.pieces
     kept = pieces if longest is None else pieces.filter(pl.col("sequence").str.len_bytes() <= longest)
     drawn = kept
     if source.limit is not None and kept.height > source.limit:
         rows = np.random.default_rng([inputs.seed, number]).choice(kept.height, source.limit, replace=False)
         drawn = kept[np.sort(rows)]
     account.append(rows_of(source.label, "left out", got.left_out))
-    account.append(
-        rows_of(source.label, "left out", left_out_row(f"longer than {longest}", too_long.height, bases(too_long)))
-    )
-    account.append(
-        rows_of(
-            source.label,
-            "left out",
-            left_out_row(f"over the limit of {source.limit}", kept.height - drawn.height, bases(kept) - bases(drawn)),
-        )
-    )
+    for reason, before, after in (
+        (f"longer than {longest}", pieces, kept),
+        (f"over the limit of {source.limit}", kept, drawn),
+    ):
+        lost = left_out_row(reason, before.height - after.height, bases(before) - bases(after))
+        account.append(rows_of(source.label, "left out", lost))
     return drawn
 
 
@@ -115,77 +137,11 @@ def placed(pieces: pl.DataFrame) -> pl.DataFrame:
     return pieces.drop_nulls("chrom").with_columns(score=pl.lit(None, dtype=pl.Float64)).select(*INTERVALS.columns)
 
 
-def targets_of(source: ClassSettings, settings: DatasetSettings, parts: dict[int, pl.DataFrame]) -> pl.DataFrame:
-    """Return the pieces of the class that background is matched to."""
-    matched = {c.label for c in settings.classes if c.matched_to is not None}
-    pieces = pl.concat([pl.DataFrame(schema=PIECES), *(part.select(*PIECES) for part in parts.values())])
-    pieces = pieces.filter(pl.col("label") == source.matched_to)
-    if source.matched_to in matched or not pieces.height:
-        raise DataError(
-            f"class {source.label}",
-            f"matched_to = {source.matched_to!r} is {'itself background' if source.matched_to in matched else 'no class with sequences'}",
-            expected="the label of a class of intervals or sequences",
-        )
-    return pieces
-
-
-def _without_place(pieces: pl.DataFrame, allowed: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Return targets that lie nowhere on this genome: length, gc and masked of their letters, a chromosome dealt in proportion to allowed bases."""
-    room = allowed.group_by("chrom").agg((pl.col("end") - pl.col("start")).sum().alias("bases")).sort("chrom")
-    weight = room["bases"].to_numpy() / max(1, room["bases"].sum())
-    length = pl.col("sequence").str.len_bytes().cast(pl.Int64)
-    rows = pieces.with_columns(
-        length=length,
-        gc=pl.col("sequence").str.count_matches("[GCgc]") / length,
-        masked=pl.col("sequence").str.count_matches("[a-z]") / length,
-        chrom=pl.Series(
-            np.random.default_rng(seed).choice(room["chrom"].to_numpy(), size=pieces.height, p=weight), dtype=pl.String
-        ),
-    )
-    nowhere = rows.with_columns(
-        start=pl.lit(None, pl.Int64), end=pl.lit(None, pl.Int64), score=pl.lit(None, pl.Float64)
-    )
-    return nowhere.select(*INTERVALS.columns, "length", "gc", "masked").with_columns(pl.col("strand").fill_null("."))
-
-
-def background_for(
-    pieces: pl.DataFrame,
-    number: int,
-    inputs: Inputs,
-    given: pl.DataFrame,
-    drawn: pl.DataFrame,
-    account: list[pl.DataFrame],
-) -> pl.DataFrame:
-    """Return background matched to these pieces, away from everything given (by the margin) and drawn before.
-
-    Pieces without coordinates, or on a chromosome that this genome does not have, get background from anywhere.
-    """
-    source = inputs.settings.classes[number]
-    genome = genome_of(inputs, source)
-    known = pl.col("chrom").is_in(list(genome.lengths))
-    excluded = [inputs.read_intervals(path, None).filter(known).select(*INTERVALS.columns) for path in source.exclude]
-    forbidden = sets.slop(pl.concat([given.filter(known), *excluded]), source.margin, genome.lengths)
-    allowed = pl.DataFrame([_whole(chrom, genome) for chrom in sorted(genome.lengths)], schema=empty(INTERVALS).schema)
-    for path in source.within:
-        allowed = sets.within(allowed, inputs.read_intervals(path, None))
-    allowed = sets.subtract(sets.subtract(allowed, forbidden), drawn)
-    here = pl.col("chrom").is_in(list(genome.lengths)).fill_null(False)
-    elsewhere = pieces.filter(~here)
-    targets = placed(pieces.filter(here))
-    if elsewhere.height:
-        lost = _without_place(elsewhere, allowed, inputs.seed + number)
-        targets = pl.concat([targets, lost], how="diagonal")
-    try:
-        matched = matched_negatives(
-            targets, genome, allowed, match=source.match, ratio=source.ratio, seed=inputs.seed + number
-        )
-    except DataError as error:
-        error.add_note(f"while drawing class {source.label}")
-        raise
-    missing = matched.account.select(pl.col("wanted").sum() - pl.col("found").sum()).item()
-    account.append(rows_of(source.label, "left out", left_out_row("wanted, but no place found", missing, 0)))
-    return matched.intervals
-
-
-def _whole(chrom: str, genome: Genome) -> dict[str, Any]:
-    return {"chrom": chrom, "start": 0, "end": genome.lengths[chrom], "name": None, "score": None, "strand": "."}
+def dealt_labels(pieces: pl.DataFrame, source: ClassSettings, seed: int) -> pl.DataFrame:
+    """Return the pieces with the labels of `deal_into`, dealt at random over their loci in equal numbers; unchanged where there are none."""
+    if not source.deal_into:
+        return pieces
+    loci = pieces["locus"].unique().sort()
+    order = np.random.default_rng(seed).permutation(len(loci))
+    labels = pl.Series(np.array(source.deal_into)[order % len(source.deal_into)], dtype=pl.String)
+    return pieces.with_columns(label=pl.col("locus").replace_strict(loci, labels, return_dtype=pl.String))

@@ -15,6 +15,7 @@ from phenolens.core.errors import DataError
 
 SPLITS = ("train", "validation", "test")
 RESTARTS = 12  # greedy runs with other orders of the groups; the best is kept
+MANY = 20_000  # groups with which one run is near enough
 MOVES = 1000  # steps of improvement, at most
 MISSING = 1e3  # weight of a class that a split lacks, far above any imbalance of sizes
 
@@ -75,13 +76,41 @@ def split_groups(labels: pl.Series, group: pl.Series, shares: Mapping[str, float
     DataError : a class lies in a single group.
     """
     wanted_splits = [split for split in SPLITS if shares[split] > 0]
-    counts, names, classes = _counts(labels, group)
+    number = _dealt_groups(labels, group, np.array([shares[split] for split in wanted_splits]), seed)
+    return pl.Series("split", np.array(wanted_splits)[number], dtype=pl.String)
+
+
+def fold_groups(labels: pl.Series, group: pl.Series, folds: int, seed: int) -> pl.Series:
+    """Return the fold of each row, 0 to folds - 1: whole groups together, every class spread as evenly as groups allow.
+
+    Parameters
+    ----------
+    labels : class of each row.
+    group : group of each row.
+    folds : number of folds.
+    seed : of the generator.
+
+    Raises
+    ------
+    DataError : a class lies in a single group.
+    """
+    return pl.Series("fold", _dealt_groups(labels, group, np.full(folds, 1 / folds), seed), dtype=pl.Int64)
+
+
+def splits_of_folds(fold: pl.Series, test: int, folds: int) -> pl.Series:
+    """Return the split of each row: fold `test` is test, the next one validation, the others train."""
+    wanted = {test: "test", (test + 1) % folds: "validation"}
+    return fold.replace_strict(wanted, default="train", return_dtype=pl.String).alias("split")
+
+
+def _dealt_groups(labels: pl.Series, group: pl.Series, share: np.ndarray, seed: int) -> np.ndarray:
+    """Return int64 (n,): part of each row, 0 .. len(share) - 1, as `split_groups` deals."""
+    counts, classes = _counts(labels, group)
     _enough_groups(counts, classes)
-    share = np.array([shares[split] for split in wanted_splits])
     wanted = share[:, None] * counts.sum(0) / share.sum()  # (splits, C)
     generator = np.random.default_rng(seed)
     best, best_cost = np.zeros(len(counts), dtype=np.int64), np.inf
-    for attempt in range(RESTARTS):
+    for attempt in range(RESTARTS if len(counts) <= MANY else 1):
         # the first run takes sizes as they are, the others see them through noise
         seen = counts.sum(1) * (1.0 if attempt == 0 else generator.uniform(0.5, 2, len(counts)))
         dealt = _deal(counts, wanted, np.lexsort((generator.random(len(counts)), -seen)))
@@ -89,17 +118,19 @@ def split_groups(labels: pl.Series, group: pl.Series, shares: Mapping[str, float
         cost = _cost(held, wanted)
         if cost < best_cost:
             best, best_cost = dealt, cost
-    chosen = pl.Series("split", [wanted_splits[s] for s in best], dtype=pl.String)
-    return group.replace_strict(names, chosen, return_dtype=pl.String).alias("split")
+    return np.asarray(best[_rank(group)])
 
 
-def _counts(labels: pl.Series, group: pl.Series) -> tuple[np.ndarray, pl.Series, list[str]]:
-    """Return (int64 (groups, C) rows of each class, group names sorted, class names sorted)."""
-    names, classes = group.unique().sort(), labels.unique().sort().to_list()
-    g = group.rank("dense").to_numpy().astype(np.int64) - 1
-    c = labels.rank("dense").to_numpy().astype(np.int64) - 1
-    flat = np.bincount(g * len(classes) + c, minlength=len(names) * len(classes))
-    return flat.reshape(len(names), len(classes)), names, classes
+def _rank(values: pl.Series) -> np.ndarray:
+    """Return int64 (n,): number of each value among the sorted distinct ones."""
+    return values.rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def _counts(labels: pl.Series, group: pl.Series) -> tuple[np.ndarray, list[str]]:
+    """Return (int64 (groups, C) rows of each class, groups and classes sorted by name; class names)."""
+    classes, groups_ = labels.unique().sort().to_list(), group.n_unique()
+    flat = np.bincount(_rank(group) * len(classes) + _rank(labels), minlength=groups_ * len(classes))
+    return flat.reshape(groups_, len(classes)), classes
 
 
 def _enough_groups(counts: np.ndarray, classes: list[str]) -> None:

@@ -17,9 +17,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from phenolens.core.errors import DataError
+from phenolens.core.kmers import kmer_counts
 from phenolens.core.schemas import predictions_schema
 from phenolens.core.table import check
-from phenolens.evaluate.kmers import kmer_counts
 
 SPLIT_NAMES = {"split": "{}", "random_split": "random {}"}  # column of SEQUENCES -> name of the split in PREDICTIONS
 PENALTIES = (0.1, 1.0, 10.0, 100.0)  # inverse strengths of the L2 penalty

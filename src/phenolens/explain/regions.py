@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from phenolens.core.cigar import genome_spans
 from phenolens.core.errors import DataError
 from phenolens.core.ranges import union
 from phenolens.core.schemas import REGIONS
@@ -17,8 +18,9 @@ def find_regions(scores: BaseScores, sequences: pl.DataFrame, settings: ExplainS
     """Return REGIONS: runs of >= min_run bases with score > mean and > times_min x minimum, widened and merged where they overlap.
 
     Mean and minimum are of the covered bases of the same sequence; a base without a score ends a run. A region of a minus-strand
-    sequence lies at [end - sequence_end, end - sequence_start) of the genome. A sequence without coordinates, of an alternative
-    allele, or whose length is not end - start gives regions without genome coordinates.
+    sequence lies at [end - sequence_end, end - sequence_start) of the genome. A region of an alternative allele lies there when all its
+    bases have consecutive coordinates; one with inserted bases, or over a deletion, is on no genome. A sequence without coordinates, or
+    whose length is not end - start, gives regions without genome coordinates.
 
     Parameters
     ----------
@@ -86,29 +88,15 @@ def runs(mask: np.ndarray, least: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def _table(source: pl.DataFrame, start: np.ndarray, end: np.ndarray, mean: np.ndarray) -> pl.DataFrame:
     """Return REGIONS; `source` has the sequence's row for each region."""
-    placed = source.rename({"start": "from", "end": "to"}).with_columns(
+    spans = source.with_columns(
         sequence_start=pl.Series(start, dtype=pl.Int64),
         sequence_end=pl.Series(end, dtype=pl.Int64),
         mean_score=pl.Series(mean, dtype=pl.Float64),
     )
-    on_genome = (
-        pl.col("chrom").is_not_null()
-        & pl.col("allele").is_null()
-        & (pl.col("to") - pl.col("from") == pl.col("sequence").str.len_bytes())
-    ).fill_null(False)
-    minus = pl.col("strand") == "-"
+    placed = spans.with_columns(genome_spans(spans))
+    on_genome = pl.col("start").is_not_null()
     table = placed.with_columns(
         region_id=pl.format("{}/{}-{}", "sequence_id", "sequence_start", "sequence_end"),
-        start=pl.when(on_genome).then(
-            pl.when(minus)
-            .then(pl.col("to") - pl.col("sequence_end"))
-            .otherwise(pl.col("from") + pl.col("sequence_start"))
-        ),
-        end=pl.when(on_genome).then(
-            pl.when(minus)
-            .then(pl.col("to") - pl.col("sequence_start"))
-            .otherwise(pl.col("from") + pl.col("sequence_end"))
-        ),
         chrom=pl.when(on_genome).then("chrom"),
         strand=pl.when(on_genome).then("strand"),
         sequence=pl.col("sequence")

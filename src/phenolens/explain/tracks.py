@@ -12,8 +12,10 @@ BLOCK = 4096  # sequences worked on at once
 def class_track(scores: BaseScores, sequences: pl.DataFrame, label: str) -> pl.DataFrame:
     """Return chrom, start, end, value: the mean over the class's sequences that cover a genome base, neighbours of equal value joined.
 
-    Sorted by chrom and start, without overlap; bases without a score are absent. Sequences without coordinates, of an alternative
-    allele, or whose length is not end - start are left out. Scores have L2 norm 1 per sequence, so a short sequence has higher ones.
+    Sorted by chrom and start, without overlap; bases without a score are absent. Sequences without coordinates, or whose length is not
+    end - start, are left out. So are alternative alleles: nearly all their bases are inserted and on no genome, and those that are not
+    (an insertion's one anchor base) would count a place with many alleles many times, in a context that the genome does not have.
+    Scores have L2 norm 1 per sequence, so a short sequence has higher ones.
 
     Parameters
     ----------

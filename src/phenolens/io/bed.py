@@ -13,6 +13,7 @@ import polars as pl
 
 from phenolens.core.errors import DataError, InputError
 from phenolens.core.schemas import INTERVALS
+from phenolens.io.choice import refuse_absent
 from phenolens.io.rules import Rule, refuse_first
 from phenolens.io.text import line_batches
 
@@ -22,19 +23,20 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|\.|")
 COLOURS = ("0,114,178", "213,94,0", "0,158,115", "204,121,167", "230,159,0", "86,180,233", "128,128,0", "0,0,0")
 
 
-def read_bed(path: str | Path, *, keep_duplicates: bool = False) -> pl.DataFrame:
+def read_bed(path: str | Path, features: tuple[str, ...] = (), *, keep_duplicates: bool = False) -> pl.DataFrame:
     """Return INTERVALS (chrom, start, end, name, score, strand), rows in file order, start 0-based, end exclusive.
 
     Parameters
     ----------
     path : BED file, plain or gzip.
+    features : take the rows whose name, or whose text in place of a score (column 5 of a BED4+), is one of these; all where there is none.
     keep_duplicates : peak files list one interval once for each of its summits; keep the first instead of refusing the others.
 
     Raises
     ------
     InputError : the file cannot be read as text; a line has too few columns, another number of columns than the first, spaces for tabs,
         a start or end that is no whole number, start < 0, end <= start, a score that is no number, a strand other than + - .;
-        two lines hold the same interval under the same name; there is no interval.
+        two lines hold the same interval under the same name; there is no interval, or none of a feature that is asked for.
     """
     layout: _Layout | None = None
     tables = []
@@ -48,10 +50,13 @@ def read_bed(path: str | Path, *, keep_duplicates: bool = False) -> pl.DataFrame
         raise InputError(path, "has no interval", expected="lines of chrom, start, end separated by tabs")
     table = pl.concat(tables)
     columns = list(INTERVALS.columns)
-    if keep_duplicates:
-        return table.select(columns).unique(maintain_order=True)
-    _refuse_duplicates(path, table)
-    return table.select(columns)
+    if not keep_duplicates:
+        _refuse_duplicates(path, table)
+    if features:
+        have = [kind for column in ("kind", "name") for kind in table[column].drop_nulls().unique().sort()]
+        refuse_absent(path, features, have)
+        table = table.filter(pl.any_horizontal(pl.col("kind", "name").is_in(features)))
+    return table.select(columns).unique(maintain_order=True) if keep_duplicates else table.select(columns)
 
 
 class _Layout(NamedTuple):
@@ -90,7 +95,7 @@ def _layout(path: str | Path, line: int, text: str) -> _Layout:
 
 
 def _parse(path: str | Path, rows: pl.DataFrame, layout: _Layout) -> pl.DataFrame:
-    """Return INTERVALS and `line` of these lines, or raise for the first wrong one."""
+    """Return INTERVALS, `line`, and `kind` (text in place of a score) of these lines, or raise for the first wrong one."""
     width, scored = layout
     cells = pl.col("text").str.splitn("\t", 7).struct
     present = {
@@ -101,8 +106,11 @@ def _parse(path: str | Path, rows: pl.DataFrame, layout: _Layout) -> pl.DataFram
         for n in INTERVALS.columns
         if n not in present or (n in ("score", "strand") and not scored)
     }
+    own_text = width >= 5 and not scored
+    kind = cells.field("field_4").str.strip_chars() if own_text else pl.lit(None, pl.String)
     text = rows.select(
         "line",
+        kind.alias("kind"),
         (pl.col("text").str.count_matches("\t", literal=True) + 1).alias("width"),
         *(value.replace(["", "."], None).alias(name) for name, value in (present | absent).items()),
     )
@@ -113,7 +121,9 @@ def _parse(path: str | Path, rows: pl.DataFrame, layout: _Layout) -> pl.DataFram
         pl.col("strand").fill_null("."),
     )
     refuse_first(path, table, _rules(width))
-    return table.select("line", "chrom", start="first", end="last", name="name", score="points", strand="strand")
+    return table.select(
+        "line", "kind", "chrom", start="first", end="last", name="name", score="points", strand="strand"
+    )
 
 
 def _rules(width: int) -> list[Rule]:

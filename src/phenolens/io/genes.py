@@ -1,23 +1,18 @@
 """Gene models: GFF3 (Ensembl, GENCODE, RefSeq) and GTF files become one GENES table.
 
-Both have nine tab-separated columns with 1-based, closed coordinates (converted here). GFF3 ties rows together by ID and Parent
-(https://github.com/The-Sequence-Ontology/Specifications/blob/master/gff3.md), GTF writes gene_id into every row. Which of the two a file
-is, its ninth column tells, not its name. Rows that belong to no gene (chromosome, biological_region, repeat ...) are not returned.
+GFF3 ties rows together by ID and Parent, GTF writes gene_id into every row. Rows that belong to no gene (chromosome, biological_region,
+repeat ...) are not returned.
 """
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote
 
 import polars as pl
 
 from phenolens.core.errors import InputError
 from phenolens.core.schemas import GENES
+from phenolens.io.gff import GENE, decoded, feature_rows, is_gtf, tag
 from phenolens.io.rules import Rule, refuse_first
-from phenolens.io.text import line_batches
 
-NAMES = ["chrom", "source", "type", "start", "end", "score", "strand", "phase", "attributes"]
 # the tag that holds each value, in the order of preference: Ensembl, GENCODE, RefSeq
 GENE_NAME = ("gene_name", "Name", "gene")
 GENE_TYPE = ("gene_type", "gene_biotype", "biotype")
@@ -32,7 +27,6 @@ PARTS = [
     "Selenocysteine",
     "stop_codon_redefined_as_selenocysteine",
 ]
-GENE = r"(^|_)(pseudo)?gene$"
 TRANSCRIPT = r"transcript|mRNA"
 OTHER_SPELLINGS = {"five_prime_utr": "five_prime_UTR", "three_prime_utr": "three_prime_UTR"}
 DEPTH = 5
@@ -53,9 +47,9 @@ def read_genes(path: str | Path) -> pl.DataFrame:
         that is not in the file (GFF3); no row belongs to a gene.
     """
     tables, gtf = [], None
-    for rows in _rows(path):
+    for rows in feature_rows(path):
         if gtf is None:
-            gtf = _is_gtf(path, rows)
+            gtf = is_gtf(path, rows)
         tables.append(_gtf(path, rows) if gtf else _gff3(rows))
     if not tables:
         raise InputError(path, "has no feature", expected="lines of nine columns, as GFF3 and GTF have")
@@ -71,75 +65,11 @@ def read_genes(path: str | Path) -> pl.DataFrame:
     return _complete(table)
 
 
-def _rows(path: str | Path) -> Iterator[pl.DataFrame]:
-    """Yield the checked feature lines in batches: line, type, chrom, start, end (0-based half-open), strand, attributes."""
-    for batch in line_batches(path):
-        fasta = batch.filter(pl.col("text").str.contains(r"^(##FASTA|>)"))["line"]
-        limit = fasta[0] if len(fasta) else batch["line"][-1] + 1
-        rows = batch.filter((pl.col("line") < limit) & ~pl.col("text").str.contains(r"^(#|\s*$)"))
-        if rows.height:
-            yield _checked(path, rows)
-        if len(fasta):
-            return
-
-
-def _checked(path: str | Path, rows: pl.DataFrame) -> pl.DataFrame:
-    cells = pl.col("text").str.splitn("\t", 9).struct.rename_fields(NAMES)
-    table = rows.select(
-        "line", pl.col("text").str.count_matches("\t", literal=True).alias("tabs") + 1, cells.alias("c")
-    ).unnest("c")
-    table = table.with_columns(
-        pl.col("start").cast(pl.Int64, strict=False).alias("first"),
-        pl.col("end").cast(pl.Int64, strict=False).alias("last"),
-    )
-    first, last = pl.col("first"), pl.col("last")
-    refuse_first(
-        path,
-        table,
-        [
-            Rule(
-                pl.col("tabs") != 9, pl.format("has {} columns", "tabs"), "9, separated by tabs, as GFF3 and GTF have"
-            ),
-            Rule(first.is_null(), pl.format("start is '{}'", "start"), "a whole number, 1-based"),
-            Rule(last.is_null(), pl.format("end is '{}'", "end"), "a whole number, 1-based"),
-            Rule(first < 1, pl.format("start {} is less than 1", first), "1-based coordinates"),
-            Rule(
-                last < first,
-                pl.format("end {} is before start {}", last, first),
-                "start <= end, also on the minus strand",
-            ),
-            Rule(
-                ~pl.col("strand").is_in(["+", "-", ".", "?"]),
-                pl.format("strand is '{}'", "strand"),
-                "'+', '-', '.' or '?'",
-            ),
-        ],
-    )
-    return table.select(
-        "line", "chrom", "type", "attributes", start=first - 1, end=last, strand=pl.col("strand").replace("?", ".")
-    )
-
-
-def _is_gtf(path: str | Path, rows: pl.DataFrame) -> bool:
-    line, text = rows.select("line", "attributes").row(0)
-    if re.match(r'\s*\w+ +("|\S+;)', text):
-        return True
-    if "=" not in text and text.strip() not in (".", ""):
-        expected = 'tag=value (GFF3) or tag "value" (GTF)'
-        raise InputError(path, f"column 9 is '{text.strip()[:40]}'", expected=expected, line=line)
-    return False
-
-
-def _quoted(tag: str) -> pl.Expr:
+def _quoted(name: str) -> pl.Expr:
     """Return a GTF attribute: tag "value"; or tag value;."""
-    value = rf'(?:^|;)\s*{tag} +(?:"([^"]*)"|([^";\s]+))'
+    value = rf'(?:^|;)\s*{name} +(?:"([^"]*)"|([^";\s]+))'
     extracted = [pl.col("attributes").str.extract(value, group) for group in (1, 2)]
     return pl.coalesce(extracted).replace("", None)
-
-
-def _tag(tag: str) -> pl.Expr:
-    """Return a GFF3 attribute: tag=value;."""
-    return pl.col("attributes").str.extract(rf"(?:^|;)\s*{tag}=([^;]*)").str.strip_chars().replace("", None)
 
 
 def _gtf(path: str | Path, rows: pl.DataFrame) -> pl.DataFrame:
@@ -161,21 +91,15 @@ def _gff3(rows: pl.DataFrame) -> pl.DataFrame:
     """Return rows that have an ID or a Parent, one for each parent."""
     table = rows.select(
         "line", "chrom", "start", "end", "strand", "type",
-        id=_tag("ID"),
-        parent=_tag("Parent"),
-        stated=_tag("gene_id"),
-        gene_name=pl.coalesce([_tag(t) for t in GENE_NAME]),
-        gene_type=pl.coalesce([_tag(t) for t in GENE_TYPE]),
+        id=tag("ID"),
+        parent=tag("Parent"),
+        stated=tag("gene_id"),
+        gene_name=pl.coalesce([tag(t) for t in GENE_NAME]),
+        gene_type=pl.coalesce([tag(t) for t in GENE_TYPE]),
     )  # fmt: skip
     table = table.filter(pl.col("id").is_not_null() | pl.col("parent").is_not_null())
     table = table.with_columns(pl.col("parent").str.split(",")).explode("parent")
-    return table.with_columns(_decoded(table[name]) for name in ("id", "parent", "stated", "gene_name", "gene_type"))
-
-
-def _decoded(values: pl.Series) -> pl.Series:
-    """Return the texts with %3B and the like decoded."""
-    encoded = values.filter(values.str.contains("%", literal=True).fill_null(False)).unique()
-    return values.replace({v: unquote(v) for v in encoded}) if len(encoded) else values
+    return table.with_columns(decoded(table[name]) for name in ("id", "parent", "stated", "gene_name", "gene_type"))
 
 
 def _with_genes(path: str | Path, table: pl.DataFrame) -> pl.DataFrame:

@@ -12,12 +12,14 @@ from phenolens.core.schemas import (
     CONFUSION,
     CONSERVATION,
     ENRICHMENT,
+    GENE_TYPES,
     METRICS,
     OVERLAP,
     PROFILE,
     REGION_GENES,
     REGIONS,
     SEQUENCES,
+    STATISTICS,
     predictions_schema,
 )
 from phenolens.core.settings import StudySettings
@@ -34,6 +36,8 @@ HISTORY = Schema(
 )
 SCHEMAS = {
     "sequences": SEQUENCES,
+    "statistics": STATISTICS,
+    "gene_types": GENE_TYPES,
     "metrics": METRICS,
     "confusion": CONFUSION,
     "comparison": COMPARISON,
@@ -54,8 +58,8 @@ class PageContent:
     settings : the study as it ran.
     version : version of phenolens.
     sequences : SEQUENCES.
-    quality : certificate of the dataset, as `dataset.quality.certificate` makes it: verdict, reasons, leakage, balance,
-        account. Any key may be missing.
+    statistics, gene_types : STATISTICS and GENE_TYPES of the sequences.
+    quality : certificate of the dataset, as `dataset.quality.certificate` makes it. Any key may be missing.
     history : columns run, epoch, train_loss, validation_loss; of all runs.
     model : facts of the model, shown as they are. Known keys: name, parameters (int), tokens (text: how the tokenizer cuts),
         longest (int, bases of the longest sequence that fits uncut), task (text).
@@ -74,6 +78,8 @@ class PageContent:
     settings: StudySettings
     version: str
     sequences: pl.DataFrame | None = None
+    statistics: pl.DataFrame | None = None
+    gene_types: pl.DataFrame | None = None
     quality: Mapping[str, Any] = field(default_factory=dict)
     history: pl.DataFrame | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
@@ -103,6 +109,8 @@ class Facts:
     settings: StudySettings
     version: str
     sequences: pl.DataFrame
+    statistics: pl.DataFrame
+    gene_types: pl.DataFrame
     quality: Mapping[str, Any]
     history: pl.DataFrame
     model: Mapping[str, Any]
@@ -140,8 +148,12 @@ def tidy(content: PageContent) -> Facts:
     tables["predictions"] = _table(content.predictions, _predictions(content.predictions))
     classes = content.settings.dataset.classes
     facts: dict[str, Any] = {name: getattr(content, name) for name in AS_GIVEN} | tables
-    declared = [c.label for c in classes if not c.label_separator]
-    return Facts(**facts, labels=_labels(declared, tables), background=[c.label for c in classes if c.matched_to])
+    declared = [label for c in classes if not c.label_separator for label in (c.label, *c.deal_into)]
+    return Facts(
+        **facts,
+        labels=_labels(declared, tables),
+        background=[*dict.fromkeys(c.label for c in classes if c.is_background)],
+    )
 
 
 def _table(table: pl.DataFrame | None, schema: Schema) -> pl.DataFrame:

@@ -23,7 +23,8 @@ from phenolens.report.figures import (
     styled,
 )
 
-CHROMOSOMES = 24
+CHROMOSOMES = 32  # drawn at most
+SEXES = ("X", "Y", "M", "MT")  # after the numbers
 STEPS = 600  # places along the longest chromosome that can be told apart
 
 
@@ -94,8 +95,8 @@ def pair_name(row: Mapping[str, Any]) -> str:
 def chromosome_figure(sequences: pl.DataFrame, labels: Sequence[str]) -> Figure | None:
     """Return a strip per chromosome with a mark where sequences lie, one lane per class; None without coordinates.
 
-    Chromosomes are drawn to the last base of any sequence, as their true length is not in the table; of more than 24 the ones with
-    most sequences. With more than six classes all share one lane.
+    Chromosomes are drawn to the last base of any sequence, as their true length is not in the table; only those of `drawn_chromosomes`.
+    With more than six classes all share one lane.
 
     Parameters
     ----------
@@ -106,10 +107,7 @@ def chromosome_figure(sequences: pl.DataFrame, labels: Sequence[str]) -> Figure 
     if not placed.height:
         return None
     lanes = list(labels) if len(labels) <= 6 else [""]
-    most = (
-        placed.group_by("chrom").agg(n=pl.len(), end=pl.col("end").max()).sort(["n", "chrom"], descending=[True, False])
-    )
-    chosen = natural_order(most.head(CHROMOSOMES))
+    chosen = natural_order(drawn_chromosomes(placed))
     longest = max(end for _, end in chosen)
     figure = blank(height=rows_height(len(chosen), 0.16 + 0.1 * len(lanes), 0.9))
     axes = figure.subplots()
@@ -139,12 +137,30 @@ def chromosome_figure(sequences: pl.DataFrame, labels: Sequence[str]) -> Figure 
     return figure
 
 
+def drawn_chromosomes(placed: pl.DataFrame) -> pl.DataFrame:
+    """Return chrom, n, end (of the last sequence) of the chromosomes that are drawn: those with most sequences.
+
+    Parameters
+    ----------
+    placed : sequences with coordinates.
+    """
+    ends = placed.group_by("chrom").agg(n=pl.len(), end=pl.col("end").max())
+    return ends.sort(["n", "chrom"], descending=[True, False]).head(CHROMOSOMES)
+
+
 def natural_order(table: pl.DataFrame) -> list[tuple[str, int]]:
-    """Return (chromosome, end) of a table in the order chr1, chr2 ... chr10, then the others by name."""
+    """Return (chromosome, end) of a table in the order chr1, chr2 ... chr10, chrX, chrY, chrM, then the others by name.
+
+    Parameters
+    ----------
+    table : chrom, end.
+    """
     rows = [(str(chrom), int(end)) for chrom, end in table.select("chrom", "end").iter_rows()]
 
     def order(row: tuple[str, int]) -> tuple[int, str]:
         name = row[0].removeprefix("chr")
-        return (int(name), "") if name.isdecimal() else (10**6, name)
+        if name.isdecimal():
+            return int(name), ""
+        return (10**6 + SEXES.index(name), "") if name in SEXES else (10**7, name)
 
     return sorted(rows, key=order)

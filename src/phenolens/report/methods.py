@@ -5,13 +5,8 @@ import polars as pl
 from phenolens.report import text
 from phenolens.report.blocks import Block, Bullets, Column, Section, Table
 from phenolens.report.content import Facts
+from phenolens.report.methods_dataset import dataset_text, split_text
 
-PROPERTIES = {"gc": "GC content", "masked": "share of soft-masked bases"}
-LINKS = {
-    "name": "share a name (family)",
-    "similarity": "are similar (identity at least {identity}, covering at least {coverage} of the shorter one; MMseqs2, both strands)",
-    "chrom": "lie on the same chromosome",
-}
 CUTS = {
     "head_tail": "longer sequences keep both ends",
     "head": "longer sequences keep their beginning",
@@ -22,8 +17,8 @@ CUTS = {
 def methods(facts: Facts) -> Section:
     """Return the section on methods."""
     paragraphs = [
-        ("Dataset", _dataset(facts)),
-        ("Groups and split", _split(facts)),
+        ("Dataset", dataset_text(facts)),
+        ("Groups and split", split_text(facts)),
         ("Model and training", _training(facts)),
         ("Evaluation", _evaluation(facts)),
         ("ALRW", _alrw(facts)),
@@ -35,49 +30,6 @@ def methods(facts: Facts) -> Section:
     blocks: list[Block] = [Bullets(paragraphs), *_times(facts)]
     lead = "What was done, in words and with the numbers of this run; the text may be copied into a paper."
     return Section("methods", "Methods", lead, blocks)
-
-
-def _dataset(facts: Facts) -> str:
-    settings, table = facts.settings.dataset, facts.sequences
-    sentences = []
-    for label in facts.labels:
-        part = table.filter(pl.col("label") == label)
-        sentences.append(
-            f"{label}: {text.plural(part.height, 'sequence')}, {text.plural(int(part['sequence'].str.len_bytes().sum()), 'base')}"
-        )
-    written = f"The dataset has {text.plural(table.height, 'sequence')} ({'; '.join(sentences) or 'none'})."
-    matched = [c for c in settings.classes if c.matched_to]
-    for source in matched:
-        alike = text.listing(PROPERTIES[m] for m in source.match)
-        written += (
-            f" Background “{source.label}” was drawn at random from the genome, {source.ratio:g} per sequence of “{source.matched_to}”, with the same "
-            f"chromosome and length"
-            + (f" and matched in {alike}" if source.match else "")
-            + ", overlapping no interval of another class."
-        )
-    limits = f"Sequences shorter than {text.plural(settings.min_length, 'base')}"
-    limits += f" or longer than {text.plural(settings.max_length, 'base')}" if settings.max_length else ""
-    return f"{written} {limits} were left out. All coordinates are 0-based and half-open."
-
-
-def _split(facts: Facts) -> str:
-    settings, table = facts.settings.dataset, facts.sequences
-    if settings.split == "random":
-        how = "Sequences were dealt to the splits at random, so related sequences may be on both sides."
-    elif settings.split == "chromosome":
-        how = f"Chromosomes {text.listing(settings.validation_chromosomes)} are validation, {text.listing(settings.test_chromosomes)} are test, all others training."
-    else:
-        coverage, identity = (
-            f"{100 * share:g} %" for share in (settings.similarity_coverage, settings.similarity_identity)
-        )
-        links = [LINKS[key].format(identity=identity, coverage=coverage) for key in settings.group_by]
-        linked = "; or ".join(["come from the same locus", *links])
-        how = f"Sequences were put into one group when they {linked}; links are transitive, over all classes together. Whole groups were dealt to the splits."
-    sizes = text.listing(
-        f"{text.count(table.filter(pl.col('split') == split).height)} {split}"
-        for split in ("train", "validation", "test")
-    )
-    return f"{how} {text.plural(table['group'].n_unique(), 'group')}; sequences: {sizes}."
 
 
 def _training(facts: Facts) -> str:

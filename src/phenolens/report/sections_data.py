@@ -20,22 +20,34 @@ from phenolens.report.blocks import (
     words,
 )
 from phenolens.report.content import Facts
-from phenolens.report.figures_data import chromosome_figure, gc_content, gc_figure, length_figure
+from phenolens.report.figures_data import gc_content, gc_figure
+from phenolens.report.sections_leakage import nearest_blocks, simple_blocks
 from phenolens.report.sections_quality import balance_blocks, verdict_blocks
+from phenolens.report.sections_statistics import length_blocks, place_blocks, statistics_blocks
 
 SPLITS = ("train", "validation", "test")
+MATCHES = {
+    "gc": "GC content",
+    "masked": "soft-masked share",
+    "cpg": "CpG per base",
+    "gene_distance": "distance to the nearest gene",
+    "covered": "covered share",
+}
 
 
 def asked(facts: Facts) -> Section:
     """Return the section on the study's question and settings."""
     settings = facts.settings
     classes = settings.dataset.classes
-    sources = pl.DataFrame(
-        [
-            {"class": "read from the names" if c.label_separator else c.label, "origin": _origin(c), "steps": _steps(c)}
-            for c in classes
-        ]
-    )
+    given = [
+        {"class": "read from the names" if c.label_separator else c.label, "origin": _origin(c), "steps": _steps(c)}
+        for c in classes
+    ]
+    if settings.dataset.labelled:
+        given.append(
+            {"class": "as labelled", "origin": f"the labelled set {settings.dataset.labelled}", "steps": "none"}
+        )
+    sources = pl.DataFrame(given, schema=dict.fromkeys(("class", "origin", "steps"), pl.String))
     every = pl.DataFrame(
         [{"setting": key, "value": value, "meaning": meaning} for key, value, meaning in _settings(settings)],
         schema={"setting": pl.String, "value": pl.String, "meaning": pl.String},
@@ -67,12 +79,20 @@ def asked(facts: Facts) -> Section:
 def _origin(source: ClassSettings) -> str:
     if source.matched_to:
         alike = text.listing(
-            ["chromosome", "length", *({"gc": "GC content", "masked": "soft-masked share"}[m] for m in source.match)]
+            [*(["chromosome"] if source.place == "chromosome" else []), "length", *(MATCHES[m] for m in source.match)]
         )
-        return f"random genomic background, matched to “{source.matched_to}” in {alike}"
-    if source.intervals:
-        return f"intervals of {source.intervals}" + (f" (feature {source.feature})" if source.feature else "")
-    return f"sequences of {source.sequences}"
+        found = f"random genomic background, matched to “{source.matched_to}” in {alike}"
+    elif source.shuffled_from:
+        found = f"sequences of “{source.shuffled_from}”, shuffled with their dinucleotide counts kept"
+    elif source.random_length:
+        found = f"{text.plural(source.random_bases or 0, 'base')} of random regions of {text.plural(source.random_length, 'base')}"
+    elif source.regions:
+        found = f"the intervals {text.listing(source.regions)}"
+    elif source.intervals:
+        found = f"intervals of {source.intervals}"
+    else:
+        found = f"sequences of {source.sequences}"
+    return found + (f", dealt at random into {text.listing(source.deal_into)}" if source.deal_into else "")
 
 
 def _steps(source: ClassSettings) -> str:
@@ -162,14 +182,8 @@ def data(facts: Facts) -> Section:
                 percents("Mean GC content", "gc"),
             ),
         ),
-        Figure(
-            "lengths",
-            "Distribution of sequence lengths by class",
-            "Lengths of the sequences. Bars: share of the sequences at each length; dot: median; thick line: the middle half. "
-            "If the classes differ here, a model can use length alone.",
-            partial(length_figure, sequences, facts.labels),
-            "No sequence has a base, so lengths are not drawn.",
-        ),
+        *statistics_blocks(facts),
+        *length_blocks(facts),
         Figure(
             "gc",
             "Distribution of GC content by class",
@@ -178,13 +192,8 @@ def data(facts: Facts) -> Section:
             "No sequence has an A, C, G or T, so GC content is not drawn.",
         ),
         *balance_blocks(facts.quality, facts.top),
-        Figure(
-            "chromosomes",
-            "Where the sequences lie on the chromosomes",
-            "Each mark is a place with at least one sequence; chromosomes are drawn up to the last sequence on them"
-            " (of more than 24, those with most sequences).",
-            partial(chromosome_figure, sequences, facts.labels),
-            "The sequences have no genome coordinates, so no chromosome is drawn.",
-        ),
+        *simple_blocks(facts.quality),
+        *nearest_blocks(facts.quality, len(facts.labels)),
+        *place_blocks(facts),
     ]
     return Section("data", "Data and its balance", lead, blocks)

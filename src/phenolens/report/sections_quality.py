@@ -9,6 +9,7 @@ import polars as pl
 from phenolens.report import text
 from phenolens.report.blocks import Block, Bullets, Figure, Paragraph, Table, counts, numbers, words
 from phenolens.report.figures_data import balance_figure
+from phenolens.report.sections_leakage import SPLIT_NAMES, pair_blocks, shortfall_blocks
 
 LARGE = 0.1  # |SMD| above which two classes count as different (Austin, Stat Med 2009)
 PROPERTIES = {
@@ -23,7 +24,7 @@ LEAKS = {
     "groups_on_both_sides": "Groups",
     "loci_on_both_sides": "Loci",
 }
-SPLIT_NAMES = {"split": "this study's split", "random_split": "random split, for comparison"}
+SEVERITIES: dict[Any, str] = {"fail": "To be mended", "warn": "To be kept in mind"}
 
 
 def good(verdict: str) -> bool:
@@ -44,7 +45,8 @@ def verdict_blocks(quality: Mapping[str, Any]) -> list[Block]:
     tone = "good" if good(str(verdict)) else "warn"
     blocks: list[Block] = [Paragraph(f"Verdict of the dataset's quality certificate: {verdict}.", tone)]
     if reasons:
-        blocks.append(Bullets([("", reason) for reason in reasons]))
+        severity = {str(p.get("sentence")): p.get("severity") for p in quality.get("problems") or []}
+        blocks.append(Bullets([(SEVERITIES.get(severity.get(reason), ""), reason) for reason in reasons]))
     leakage = quality.get("leakage")
     rows = [(SPLIT_NAMES.get(k, k), v) for k, v in (leakage.items() if isinstance(leakage, Mapping) else ())]
     names = [name for name in LEAKS if any(name in found for _, found in rows)]
@@ -54,7 +56,7 @@ def verdict_blocks(quality: Mapping[str, Any]) -> list[Block]:
         columns = (words("Split", "split"), *(counts(LEAKS[name], name) for name in names))
         caption = "Leakage: how many sequences, groups and loci have a copy or a part in more than one of training, validation and test."
         blocks.append(Table("leakage", caption, table, columns))
-    return blocks
+    return blocks + pair_blocks(quality)
 
 
 def balance_blocks(quality: Mapping[str, Any], top: int) -> list[Block]:
@@ -66,7 +68,7 @@ def balance_blocks(quality: Mapping[str, Any], top: int) -> list[Block]:
     top : rows shown of a long table.
     """
     rows = [_balance_row(row) for row in quality.get("balance") or [] if isinstance(row, Mapping)]
-    account = _account(quality.get("account") or [], top)
+    account = [*shortfall_blocks(quality), *_account(quality.get("account") or [], top)]
     if not rows:
         return [Paragraph("The quality certificate holds no comparison of the classes.", "none"), *account]
     shape = {

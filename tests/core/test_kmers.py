@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phenolens.evaluate.kmers import canonical_kmers, kmer_counts
+from phenolens.core.kmers import canonical_kmers, kmer_counts
 
 COMPLEMENT = str.maketrans("ACGTacgt", "TGCAtgca")
 
@@ -56,7 +56,7 @@ def test_counts_do_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch)
     sequences = ["".join(generator.choice(list("ACGTN"), length)) for length in (5, 0, 70, 1, 33, 6, 200)]
     whole = kmer_counts(pl.Series(sequences), 6).toarray()
     for block in (1, 7, 64):
-        monkeypatch.setattr("phenolens.evaluate.kmers.BLOCK_BASES", block)
+        monkeypatch.setattr("phenolens.core.kmers.BLOCK_BASES", block)
         np.testing.assert_array_equal(kmer_counts(pl.Series(sequences), 6).toarray(), whole)
 
 
