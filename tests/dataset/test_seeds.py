@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from phenolens.dataset.packed import pack
-from phenolens.dataset.seeds import CHANCE_PAIRS, PATTERNS, keys, seeds, weight_for
+from phenolens.dataset.seeds import CHANCE_PAIRS, PATTERNS, beginnings, keys, seeds, weight_for
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
@@ -37,7 +37,11 @@ def spaced_words(text, pattern):
 
 def all_seeds(packed, weight, parts, component=None, few=32, budget=10**9):
     component = np.arange(len(packed.lengths)) if component is None else component
-    return [c for p in range(parts) for c in seeds(packed, keys(packed, weight, p, parts), component, few, budget)]
+    return [
+        c
+        for p in range(parts)
+        for c in seeds(packed, keys(packed, beginnings(packed, weight), weight, p, parts), component, few, budget)
+    ]
 
 
 @pytest.mark.parametrize("weight", sorted(PATTERNS))
@@ -57,7 +61,7 @@ def test_words_are_those_of_a_slow_search(parts):
     expected = sum(
         "N" not in text[at : at + len(pattern)] for text in texts for at in range(max(len(text) - len(pattern) + 1, 0))
     )
-    found = [keys(packed, 8, part, parts) for part in range(parts)]
+    found = [keys(packed, beginnings(packed, 8), 8, part, parts) for part in range(parts)]
     assert sum(len(k.values) for k in found) == expected
     codes = [set((k.values >> np.uint64(k.cell_bits + 1)).tolist()) for k in found]
     assert all(not a & b for a, b in combinations(codes, 2))
@@ -92,7 +96,7 @@ def test_known_components_are_left_out_and_a_large_family_costs_linear_time():
     consensus = dna(random, 200)
     packed, _ = pack(pl.Series([mutated(random, consensus, 0.03) for _ in range(600)]))
     assert not all_seeds(packed, 11, 1, component=np.zeros(600, dtype=np.int64))
-    words = len(keys(packed, 11, 0, 1).values)
+    words = len(keys(packed, beginnings(packed, 11), 11, 0, 1).values)
     looked_at = sum(len(c.first) for c in all_seeds(packed, 11, 1))
     assert 600 < looked_at < 12 * words  # all pairs would be more than 100 for each word
     assert sum(len(c.first) for c in all_seeds(packed, 11, 1, budget=5000)) <= 5000

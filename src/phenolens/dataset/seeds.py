@@ -77,12 +77,30 @@ def weight_for(bases: int) -> int:
     return min(max(weight, min(PATTERNS)), max(PATTERNS))
 
 
-def keys(packed: Packed, weight: int, part: int, parts: int) -> Keys:
-    """Return the words of one part of all words, sorted; where a base of the span is masked there is no word.
+def beginnings(packed: Packed, weight: int) -> np.ndarray:
+    """Return uint64 (cells / 32,), 01 at every forward cell where a spaced word begins: no base of its span is masked.
 
     Parameters
     ----------
     packed : the sequences.
+    weight : bases of a word, one of PATTERNS.
+    """
+    span = len(PATTERNS[weight])
+    blocked, reach = packed.masked[: len(packed.owner)], 1
+    while reach < span:
+        step = min(reach, span - reach)
+        blocked = blocked | _ahead(blocked, step)
+        reach += step
+    return ~blocked & PAIRS_LOW
+
+
+def keys(packed: Packed, begin_at: np.ndarray, weight: int, part: int, parts: int) -> Keys:
+    """Return the words of one part of all words, sorted.
+
+    Parameters
+    ----------
+    packed : the sequences.
+    begin_at : of `beginnings`.
     weight : bases of a word, one of PATTERNS.
     part, parts : which of how many parts; 1, 2, 4, 8 or 16 parts of about the same size, a word and its reverse complement in one.
     """
@@ -93,13 +111,13 @@ def keys(packed: Packed, weight: int, part: int, parts: int) -> Keys:
     # the last word is padding and has no next one
     for begin in range(0, len(packed.owner) - 1, CHUNK_WORDS):
         chunk = slice(begin, min(begin + CHUNK_WORDS, len(packed.owner) - 1) + 1)
-        plane = _plane(packed.words[chunk], packed.masked[chunk], pattern, (part, parts))[:-1]
-        octets = _compact(plane).astype(">u4").view(np.uint8)
+        plane = begin_at[chunk] & _members(packed.words[chunk], pattern, part, parts)
+        octets = _compact(plane[:-1]).astype(">u4").view(np.uint8)
         cell = np.flatnonzero(np.unpackbits(octets).view(bool)) + begin * WORD
         ahead = fetch(packed.words, cell) & care
         behind = fetch(packed.words, 2 * packed.cells - len(pattern) - cell) & care
-        value = scrambled(np.minimum(ahead, behind)) >> np.uint64(cell_bits + 1) << np.uint64(cell_bits + 1)
-        value |= cell.astype(np.uint64) << ONE
+        value = scrambled(np.minimum(ahead, behind)) & ~((ONE << np.uint64(cell_bits + 1)) - ONE)
+        value |= cell.view(np.uint64) << ONE
         value |= behind < ahead
         found.append(value)
     values = np.concatenate(found)
@@ -108,23 +126,18 @@ def keys(packed: Packed, weight: int, part: int, parts: int) -> Keys:
     return Keys(values, cell_bits, len(pattern), weight)
 
 
-def _plane(words: np.ndarray, masked: np.ndarray, pattern: str, wanted: tuple[int, int]) -> np.ndarray:
-    """Return uint64, 01 at every cell where a spaced word of the wanted (part, parts) begins; wrong in the last machine word.
+def _members(words: np.ndarray, pattern: str, part: int, parts: int) -> np.ndarray:
+    """Return uint64, whose lower bit of each cell says whether its spaced word belongs to the part; wrong in the last machine word.
 
     The part is read off pairs of bases that lie opposite each other in the pattern: whether one of the two is A or T and the
     other C or G, which the reverse complement does not change.
     """
-    (part, parts), blocked, reach = wanted, masked, 1
-    while reach < len(pattern):
-        step = min(reach, len(pattern) - reach)
-        blocked = blocked | _ahead(blocked, step)
-        reach += step
     strong = words ^ (words >> ONE)
-    chosen = ~blocked
+    chosen = np.full(len(words), ~np.uint64(0))
     for bit, at in enumerate([i for i, x in enumerate(pattern) if x == "1"][: (parts - 1).bit_length()]):
         mixed = _ahead(strong, at) ^ _ahead(strong, len(pattern) - 1 - at)
         chosen &= mixed if part >> bit & 1 else ~mixed
-    return chosen & PAIRS_LOW
+    return chosen
 
 
 def _ahead(plane: np.ndarray, bases: int) -> np.ndarray:

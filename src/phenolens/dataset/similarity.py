@@ -23,7 +23,7 @@ from phenolens.core import ranges
 from phenolens.dataset.candidates import Lines, collect, levels, merge, per_pair, places
 from phenolens.dataset.extension import MATCH, MISMATCH, Segments, decay, extend, rooms
 from phenolens.dataset.packed import Packed, counts_before, pack, running_counts
-from phenolens.dataset.seeds import CHANCE_PAIRS, Seeds, keys, seeds, weight_for
+from phenolens.dataset.seeds import CHANCE_PAIRS, Seeds, beginnings, keys, seeds, weight_for
 
 EXPECTED = 1e-3  # alignments by chance in the whole search
 PART_BASES = 12_000_000  # bases whose words are sorted at a time
@@ -63,10 +63,11 @@ def similar(
     while parts < PARTS[1] and bases > parts * PART_BASES:
         parts *= 2
     weight, component = weight_for(bases), np.arange(len(packed.lengths))
+    begin_at = beginnings(packed, weight)
     limits = Limits(identity or 0.0, coverage, math.log(max(bases, 1) ** 2 / EXPECTED))
 
     def lines(part: int) -> Lines:
-        words = keys(packed, weight, part, parts)
+        words = keys(packed, begin_at, weight, part, parts)
         few, most = FIRST if part == 0 else REST
         return collect(seeds(packed, words, component, few, int(most * len(words.values)) + CHANCE_PAIRS // parts))
 

@@ -15,7 +15,7 @@ PROPERTIES = {
 }
 LINKS = {
     "name": "share a name (family)",
-    "similarity": "align significantly (ungapped segments on either strand, E-value <= 0.001) over at least {coverage} of the shorter one{identity}",
+    "similarity": "align significantly (local alignments on either strand, less than one expected by chance in a thousand such searches) over at least {coverage} of the shorter one{identity}",
     "chrom": "lie on the same chromosome",
 }
 
