@@ -20,15 +20,19 @@ MAY_IMPORT = {
     "explain": {"explain", "core", "model"},
     "inputs": {"core", "io"},
     "contents": {"core", "report"},
-    "pipeline": {"core", "io", "dataset", "model", "evaluate", "explain", "annotate", "report", "inputs", "contents"},
+    "job": {"core"},
+    "learning": {"core", "model", "evaluate", "job"},
+    "pipeline": {"core", "io", "dataset", "model", "explain", "annotate", "report", "inputs", "contents", "job", "learning"},
     "check": {"core", "io", "dataset", "model", "inputs", "pipeline"},
     "classify": {"core", "io", "dataset", "model"},
     "download": {"core", "io"},
+    "comparing": {"core", "evaluate"},
+    "pretraining": {"core", "io", "dataset", "model"},
     "simulate": {"core"},
-    "cli": {"core", "pipeline", "check", "classify", "download"},
+    "cli": {"core", "pipeline", "check", "classify", "comparing", "download", "pretraining"},
     "__init__": set(),
 }
-MAY_LOAD_LATE = {"cli", "pipeline", "check", "classify"}
+MAY_LOAD_LATE = {"cli", "pipeline", "learning", "check", "classify", "pretraining"}
 HEAVY = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
 
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import numpy as np
 import polars as pl
 
-from phenolens.core.settings import TrainSettings
+from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.load import Loaded, load
 from phenolens.model.registry import REGISTRY, Model
 

@@ -8,40 +8,19 @@ What is done and unchanged is skipped. Imports of a stage stand in its function,
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
 from phenolens.core import run as folders
 from phenolens.core.progress import Progress, Silent
 from phenolens.core.schemas import CONSERVATION, REGION_SCORES
-from phenolens.core.settings import StudySettings
-from phenolens.core.study import Study, class_order, demo_study, file_name, load_study, training_runs
+from phenolens.core.study import Study, class_order, demo_study, file_name, load_study
 from phenolens.core.table import empty
 from phenolens.inputs import annotate_files, dataset_files, open_inputs, read_annotation
+from phenolens.job import Job
+from phenolens.learning import evaluate, train
 
 __all__ = ["STAGES", "demo_study", "load_study", "plan", "run"]
-
-
-class Job(NamedTuple):
-    """What every stage gets: the study, the run folder, and who watches."""
-
-    study: Study
-    folder: Path
-    progress: Progress
-
-    @property
-    def settings(self) -> StudySettings:
-        """The study's settings."""
-        return self.study.settings
-
-    def table(self, name: str) -> pl.DataFrame:
-        """Return a Parquet table of the run folder."""
-        return pl.read_parquet(self.folder / name)
-
-    def write(self, table: pl.DataFrame, name: str) -> None:
-        """Write a table into the run folder, Parquet or TSV by its name."""
-        folders.write_table(table, self.folder / name)
 
 
 def run(study: Study, out: Path | None = None, *, last: str = "report", progress: Progress | None = None) -> Path:
@@ -119,77 +98,6 @@ def dataset(job: Job) -> None:
     job.write(statistics(made.sequences), "dataset/statistics.tsv")
     quality = certificate(made.sequences, made.account, seed=seed, background=settings.background)
     folders.write_json(quality | {"notes": inputs.notes}, job.folder / "dataset" / "quality.json")
-
-
-def train(job: Job) -> None:
-    """Sequences -> one fine-tuned Hugging Face folder per run, and one more on the random split where asked."""
-    from phenolens.model.describe import describe
-    from phenolens.model.load import load, save
-    from phenolens.model.train import train as fine_tune
-
-    settings, sequences = job.settings.train, job.table("dataset/sequences.parquet")
-    labels = class_order(job.settings, sequences["label"])
-    for name, split, seed in training_runs(job.settings):
-        folder = job.folder / "train" / name
-        if (folder / "history.tsv").exists():
-            continue
-        rows = sequences.with_columns(pl.col(split).alias("split"))
-        learning = rows.filter(pl.col("split") == "train")["sequence"].to_list()
-        loaded = load(job.study.model, labels, settings, seed, learning)
-
-        def watch(done: int, total: int, loss: float, validation: float | None, name: str = name) -> None:
-            shown = "" if validation is None else f", validation loss {validation:.3f}"
-            job.progress.step(done, total, f"{name}: loss {loss:.3f}{shown}")
-
-        history = fine_tune(loaded, rows, folder, settings, seed, watch)
-        save(loaded, folder)
-        folders.write_json(describe(loaded), job.folder / "train" / "model.json")
-        job.write(history, f"train/{name}/history.tsv")
-
-
-def evaluate(job: Job) -> None:
-    """Models and baselines -> predictions, metrics with intervals, by length, confusion, and paired differences."""
-    from phenolens.evaluate.baseline import baselines
-    from phenolens.evaluate.compare import comparison_table
-    from phenolens.evaluate.length import metrics_by_length
-    from phenolens.evaluate.metrics import confusion_table, metrics_table, vote
-
-    settings, seed = job.settings.evaluate, job.settings.seed
-    sequences = job.table("dataset/sequences.parquet")
-    labels = class_order(job.settings, sequences["label"])
-    models = vote(pl.concat([_model_predictions(job, sequences, labels, *r[:2]) for r in training_runs(job.settings)]))
-    splits = ["split", "random_split"] if job.settings.train.random_split else ["split"]
-    simple = [baselines(sequences, labels, split_column=split, kmer=settings.kmer, seed=seed) for split in splits]
-    predictions = pl.concat([models, *simple])
-    groups = sequences.select("sequence_id", "group")
-    own = [run for run in ("vote", "run-0") if run in models["run"]]
-    pairs = [(run, name) for run in own for name in simple[0]["run"].unique(maintain_order=True)]
-    chance = {"resamples": settings.bootstrap, "seed": seed}
-    by_length = metrics_by_length(
-        predictions, sequences, labels, bins=settings.length_bins, min_bin=settings.min_bin, **chance
-    )
-    job.write(predictions, "evaluate/predictions.parquet")
-    job.write(pl.concat([metrics_table(predictions, groups, labels, **chance), by_length]), "evaluate/metrics.tsv")
-    job.write(confusion_table(predictions, labels), "evaluate/confusion.tsv")
-    job.write(comparison_table(predictions, groups, labels, pairs=pairs, **chance), "evaluate/comparison.tsv")
-
-
-def _model_predictions(job: Job, sequences: pl.DataFrame, labels: list[str], name: str, split: str) -> pl.DataFrame:
-    """Return PREDICTIONS of one trained model on validation and test; a model of the random split is run-0 there."""
-    from phenolens.model.load import load_folder
-    from phenolens.model.predict import predict
-
-    job.progress.step(0, 1, f"predict: {name}")
-    rows = sequences.filter(pl.col(split) != "train")
-    p = predict(load_folder(job.folder / "train" / name), rows["sequence"].to_list())
-    run, prefix = ("run-0", "random ") if split == "random_split" else (name, "")
-    return rows.select(
-        pl.lit(run).alias("run"),
-        (pl.lit(prefix) + pl.col(split)).alias("split"),
-        "sequence_id",
-        "label",
-        *(pl.Series(f"p_{label}", p[:, i].astype("float64")) for i, label in enumerate(labels)),
-    )
 
 
 def explain(job: Job) -> None:

@@ -8,7 +8,7 @@ from tiny import file_size_limit, random_sequences, tiny_loaded
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertForMaskedLM
 
 from phenolens.core.errors import InputError, SettingsError, WriteError
-from phenolens.core.settings import TrainSettings
+from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.load import load, load_folder, save
 from phenolens.model.predict import predict
 from phenolens.model.registry import REGISTRY

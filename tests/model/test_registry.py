@@ -1,6 +1,6 @@
 from tiny import random_sequences
 
-from phenolens.core.settings import TrainSettings
+from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.load import load
 from phenolens.model.registry import DROPOUT, REGISTRY
 

@@ -9,7 +9,7 @@ from tiny import random_sequences
 from transformers import BertTokenizer
 
 from phenolens.core.errors import DataError
-from phenolens.core.settings import TrainSettings
+from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.tokens import encode, gate, padded, quality
 from phenolens.model.vocabulary import bpe_rule, kmer_rule, kmer_vocabulary
 

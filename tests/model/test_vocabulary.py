@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
 
 from phenolens.core.errors import InputError
-from phenolens.core.settings import TrainSettings
+from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.tokens import encode
 from phenolens.model.vocabulary import bpe_rule, folder_rule, kmer_length, kmer_rule, kmer_vocabulary, save_tokenizer
 

@@ -6,18 +6,10 @@ Paths are written relative to the study file; `demo:NAME` names a file of the bu
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
-
-class Section(BaseModel):
-    """Base of all settings: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from phenolens.core.section import NotNegative, Positive, Section, Seed, Share
+from phenolens.core.settings_learn import EvaluateSettings, TrainSettings
 
 
 class Step(Section):
@@ -192,55 +184,6 @@ class DatasetSettings(Section):
             if source.is_background:
                 made_for.setdefault(source.label, []).append(source.matched_to or source.shuffled_from or "")
         return made_for
-
-
-class TrainSettings(Section):
-    """Which pre-trained model is fine-tuned, and how."""
-
-    model: str = Field(
-        "bert-small",
-        description="bert-small, gpt2-small, a local Hugging Face folder, or a name on the Hugging Face hub",
-    )
-    runs: Positive = Field(1, description="models trained, each with its own seed (seed, seed + 1, ...)")
-    epochs: Positive = Field(10, description="passes over the training sequences, at most")
-    batch_size: Positive = Field(32, description="sequences per step")
-    accumulate: Positive = Field(1, description="steps whose gradients are added up before the weights move")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(
-        5e-4, description="highest learning rate (2e-5 suits DNA_bert_6)"
-    )
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW weight decay")
-    warmup: Share = Field(0.1, description="share of the steps with rising learning rate; then cosine to 0")
-    patience: Positive = Field(3, description="stop when validation loss has not improved for this many epochs")
-    threshold: Annotated[float, Field(ge=0)] = Field(0.0, description="smallest fall of validation loss that counts")
-    class_weights: bool = Field(True, description="weight the loss by total / class count")
-    reverse_complement: bool = Field(
-        False, description="also train on the reverse complement of every training sequence"
-    )
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout while training")
-    max_tokens: Positive = Field(512, description="longest input in tokens, special tokens included")
-    cut: Literal["head_tail", "head", "paper"] = Field(
-        "head_tail",
-        description="what is kept of longer sequences: both ends, the beginning, or the paper's first 300 + last 212 6-mers",
-    )
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="auto: bf16 or fp16 where the device has it, else fp32"
-    )
-    trust_remote_code: bool = Field(
-        False, description="run code that comes with a hub model; off unless you trust its author"
-    )
-    random_split: bool = Field(
-        False, description="also train one model on a random split, to show what leakage would claim"
-    )
-    max_unknown: Share = Field(0.05, description="stop when more than this share of tokens is unknown to the tokenizer")
-
-
-class EvaluateSettings(Section):
-    """How the model's quality is measured."""
-
-    bootstrap: NotNegative = Field(1000, description="resamples of whole groups for the 95 % intervals")
-    length_bins: Positive = Field(20, description="equal bins of log length")
-    min_bin: Positive = Field(100, description="bins with fewer test sequences are merged into a neighbour")
-    kmer: Annotated[int, Field(ge=1, le=8)] = Field(6, description="k of the k-mer baselines")
 
 
 class ExplainSettings(Section):

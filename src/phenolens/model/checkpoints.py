@@ -11,7 +11,7 @@ import polars as pl
 from safetensors import SafetensorError, safe_open
 
 from phenolens.core.run import read_json, write_json
-from phenolens.core.settings import TrainSettings
+from phenolens.core.settings_learn import TrainSettings
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 _MARK = "training.json"

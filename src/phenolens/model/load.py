@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification as AutoClassifier
 
 from phenolens.core.errors import InputError, SettingsError
 from phenolens.core.run import read_json, write_json
-from phenolens.core.settings import TrainSettings
+from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.disk import disk_errors
 from phenolens.model.quiet import own_randomness, quiet
 from phenolens.model.registry import ATTENTION_DROPOUT, DROPOUT, REGISTRY, Model

@@ -15,7 +15,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, Traini
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from phenolens.core.errors import DataError, SettingsError
-from phenolens.core.settings import TrainSettings
+from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.checkpoints import claim, fingerprint, last_whole, stopped_after
 from phenolens.model.disk import disk_errors
 from phenolens.model.load import Loaded

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast as FastTokenizer
 
 from phenolens.core.errors import InputError
 from phenolens.core.run import write_text
-from phenolens.core.settings import TrainSettings
+from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.tokens import BASES, TokenRule
 
 _FAST: Any = FastTokenizer
