@@ -66,9 +66,10 @@ def _signals(study: Study, inputs: Inputs, sequences: pl.DataFrame) -> Iterator[
 
 def _model(study: Study, sequences: pl.DataFrame) -> str:
     """Load the model as a run would, when it is here already, and put its tokens through the gate."""
+    from phenolens.model.gate import gate
     from phenolens.model.load import load
     from phenolens.model.registry import REGISTRY
-    from phenolens.model.tokens import encode, gate
+    from phenolens.model.tokens import encode
 
     settings = study.settings.train
     row = REGISTRY.get(settings.model)
@@ -83,4 +84,4 @@ def _model(study: Study, sequences: pl.DataFrame) -> str:
         texts,
     )
     found = gate(loaded.rule, encode(loaded.rule, texts), texts)
-    return f"model {settings.model}: {sum(p.numel() for p in loaded.model.parameters()):,} parameters; {found.mean_tokens:.0f} tokens per sequence"
+    return f"model {settings.model}: {sum(p.numel() for p in loaded.model.parameters()):,} parameters; {found.note}"

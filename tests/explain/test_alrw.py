@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import oracles
 import polars as pl
@@ -66,6 +68,28 @@ def test_equals_the_double_loop(family, cut):
         assert np.isnan(found.values[i, len(sequence) :]).all()
 
 
+@pytest.mark.parametrize("family", ["bert", "gpt2"])
+def test_windows_are_the_mean_over_those_that_cover_a_base(family):
+    loaded, sequences = sharpened(family, cut="windows", max_tokens=20), mixed()
+    found = scores_of(loaded, sequences, batch_size=3).values
+    for i, sequence in enumerate(sequences):
+        tokens, vectors = encode(loaded.rule, [sequence]), []
+        for start, end in pairwise(tokens.offsets.tolist()):
+            ids, spans = torch.tensor([tokens.ids[start:end].tolist()]), tokens.spans[start:end].tolist()
+            with torch.no_grad():
+                row = reading_attention(loaded.model.eval(), ids, torch.ones_like(ids)).sum(dim=1)[0].double().tolist()
+            pairs = [(a, (s, e)) for a, (s, e) in zip(row, spans, strict=True) if s >= 0]
+            if pairs:
+                vectors.append(oracles.alrw([a for a, _ in pairs], [p for _, p in pairs], len(sequence)))
+        if not vectors:
+            assert np.isnan(found[i]).all()
+            continue
+        mean = np.ma.masked_invalid(vectors).mean(axis=0).filled(np.nan)
+        np.testing.assert_allclose(found[i, : len(sequence)], mean / np.sqrt(np.nansum(mean**2)), atol=1e-6)
+        assert np.isnan(found[i, len(sequence) :]).all()
+        assert np.isfinite(found[i, : len(sequence)]).all()  # no base is left out, unlike with the other cuts
+
+
 def test_a_base_without_a_token_is_nan_and_the_rest_has_norm_one():
     found = scores_of(sharpened("bert", cut="head_tail"), mixed()).values
     # 150 bases: the first 36 and the last 26 of 145 6-mers stay, which cover bases 0-40 and 119-149
@@ -132,6 +156,11 @@ def test_paper_mode_does_not_depend_on_the_batch():
         scores_of(loaded, sequences, mode="paper").values,
         atol=1e-6,
     )
+
+
+def test_paper_mode_has_no_windows():
+    with pytest.raises(DataError, match=r"paper is not defined for sequences read in windows"):
+        scores_of(tiny_loaded("bert", cut="windows"), mixed(), mode="paper")
 
 
 def test_paper_mode_needs_kmers():

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,30 @@ def test_batch_size_row_order_and_chunks_change_nothing(family, monkeypatch):
         np.testing.assert_allclose(found, one, atol=1e-6)
     monkeypatch.setattr(module, "CHUNK", 11)
     np.testing.assert_allclose(predict(loaded, sequences, batch_size=4), one, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["bert", "gpt2"])
+def test_windows_give_the_softmax_of_their_mean_logits_whatever_the_batch(family, monkeypatch):
+    loaded, sequences = tiny_loaded(family, max_tokens=20, cut="windows"), ["", *mixed(12), "acgtNNacgtac"]
+    expected = []
+    for sequence in sequences:
+        tokens = encode(loaded.rule, [sequence])
+        rows = [tokens.ids[a:b].tolist() or [loaded.rule.pad] for a, b in pairwise(tokens.offsets.tolist())]
+        with torch.no_grad():
+            logits = [loaded.model.eval()(input_ids=torch.tensor([ids])).logits[0] for ids in rows]
+        expected.append(torch.softmax(sum(logits) / len(logits), dim=0).tolist())
+    for size in (1, 3, 64):
+        np.testing.assert_allclose(predict(loaded, sequences, batch_size=size), expected, atol=1e-6)
+    monkeypatch.setattr(module, "CHUNK_BASES", 150)
+    np.testing.assert_allclose(predict(loaded, sequences, batch_size=3), expected, atol=1e-6)
+
+
+def test_sequences_that_fit_are_the_same_in_windows_as_whole():
+    sequences = [s[:50] for s in mixed()]
+    whole, windows = (
+        predict(tiny_loaded("bert", max_tokens=64, cut=cut), sequences) for cut in ("head_tail", "windows")
+    )
+    np.testing.assert_array_equal(whole, windows)
 
 
 def test_lower_case_is_the_same_sequence():

@@ -8,9 +8,8 @@ from oracles import kept_tokens, kmers
 from tiny import random_sequences
 from transformers import BertTokenizer
 
-from phenolens.core.errors import DataError
 from phenolens.core.settings_learn import TrainSettings
-from phenolens.model.tokens import encode, gate, padded, quality
+from phenolens.model.tokens import encode, padded
 from phenolens.model.vocabulary import bpe_rule, kmer_rule, kmer_vocabulary
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -85,14 +84,35 @@ def test_head_tail_keeps_a_sequence_that_fits_whole_and_never_repeats():
     assert starts[2][298:300] == [298, 684]  # 299 of 510 are 300 / 512
 
 
-def test_all_sequences_together_are_each_alone():
+@pytest.mark.parametrize("cut", ["head_tail", "windows"])
+def test_all_sequences_together_are_each_alone(cut):
     sequences = [*random_sequences(5, 70, 3), "", "ACG", "acgtNNACGTACGT"]
-    own = rule(6, max_tokens=40)
+    own = rule(6, max_tokens=40, cut=cut)
     together = encode(own, sequences)
     for i, sequence in enumerate(sequences):
         alone = encode(own, [sequence])
-        assert ids_of(together, i) == ids_of(alone, 0)
-        assert spans_of(together, i) == spans_of(alone, 0)
+        rows = np.flatnonzero(together.owner == i)
+        assert len(rows) == len(alone.owner)
+        for row, j in zip(rows, range(len(rows)), strict=True):
+            assert ids_of(together, row) == ids_of(alone, j)
+            assert spans_of(together, row) == spans_of(alone, j)
+
+
+def test_windows_are_rows_with_their_own_special_tokens_and_cover_every_kmer():
+    sequences = [random_sequences(1, 200, 8)[0], "ACGTAC", "AC", random_sequences(1, 47, 9)[0]]
+    own = rule(4, cut="windows", max_tokens=22)
+    tokens = encode(own, sequences)
+    assert tokens.owner.tolist() == [0] * 10 + [1, 2] + [3] * 3  # 197, 3, 0, 44 k-mers with room for 20
+    assert tokens.uncut.tolist() == [197, 3, 0, 44]
+    for i, sequence in enumerate(sequences):
+        seen = set()
+        for row in np.flatnonzero(tokens.owner == i):
+            ids, spans = ids_of(tokens, row), spans_of(tokens, row)
+            assert (ids[0], ids[-1]) == (2, 3)
+            assert spans[0] == spans[-1] == (-1, -1)
+            assert ids[1:-1] == [own.vocabulary[sequence[s:e]] for s, e in spans[1:-1]]
+            seen |= {s for s, _ in spans[1:-1]}
+        assert seen == set(range(len(sequence) - 3))
 
 
 def test_letters_outside_ascii_do_not_shift_spans():
@@ -122,41 +142,6 @@ def test_bpe_cut_from_the_end_is_hugging_faces_truncation(cut):
     assert [ids_of(tokens, i) for i in range(5)] == own.tokenizer(sequences, truncation=True, max_length=20)[
         "input_ids"
     ]
-
-
-def test_quality_counts_n_apart_and_what_is_cut_off():
-    found = quality(own := rule(3), encode(own, ["ACGTNACGT"]), ["ACGTNACGT"])
-    assert found == (0.0, pytest.approx(3 / 7), 7.0, 0.0)
-    found = quality(own, encode(own, ["ACGTRACGT", "ACG"]), ["ACGTRACGT", "ACG"])
-    assert found == (pytest.approx(3 / 8), 0.0, 4.0, 0.0)
-    own = rule(3, max_tokens=6)
-    assert quality(own, encode(own, ["ACGTACGTAC"]), ["ACGTACGTAC"]).cut_off == pytest.approx(0.5)
-
-
-def test_gate_passes_soft_masked_dna_and_stops_proteins_gaps_and_nothing():
-    own, bpe = rule(6), bpe_rule(random_sequences(5, 100, 6), 300, train_settings())
-    dna = [s.lower() for s in random_sequences(4, 50, 7)]
-    assert gate(own, encode(own, dna), dna).unknown == 0
-    for r in (own, bpe):
-        with pytest.raises(
-            DataError, match=r"100\.0% of their tokens are unknown.*at most 5\.0% \(train\.max_unknown\).*A C G T"
-        ):
-            gate(r, encode(r, ["MKVLWEPQ" * 5]), ["MKVLWEPQ" * 5])
-        with pytest.raises(DataError, match="contain an N"):
-            gate(r, encode(r, ["ACGTAC" + "N" * 50]), ["ACGTAC" + "N" * 50])
-    with pytest.raises(DataError, match="none gives a token; expected at least 6 bases"):
-        gate(own, encode(own, ["ACG"]), ["ACG"])
-
-
-def test_gate_counts_what_max_unknown_allows():
-    sequences = ["ACGTACGTRACGTACGT"]  # 3 of 15 3-mers hold the R
-    for limit, stops in ((0.19, True), (0.2, False)):
-        own = rule(3, max_unknown=limit)
-        if stops:
-            with pytest.raises(DataError):
-                gate(own, encode(own, sequences), sequences)
-        else:
-            assert gate(own, encode(own, sequences), sequences).unknown == pytest.approx(0.2)
 
 
 def test_padded_rows_hold_their_tokens_and_never_an_empty_mask():

@@ -29,7 +29,8 @@ def alrw(
 
     default: every token spreads its attention evenly over the bases it covers (attention / bases of the token), and a base
     has the mean of the tokens that really cover it. Overlapping k-mers all have k bases, so this is the mean of their
-    attention; uniform attention gives a flat profile.
+    attention; uniform attention gives a flat profile. Of a sequence read in windows a base has the mean over the windows
+    that cover it, each with norm 1.
     paper: the reference's arithmetic (see `paper_vectors`), put back on the bases; k-mer models only.
 
     Parameters
@@ -49,15 +50,37 @@ def alrw(
             "paper is defined for k-mer models only",
             remedy="use explain.mode = default with this model",
         )
+    windows = loaded.rule.cut == "windows"
+    if mode == "paper" and windows:
+        raise DataError(
+            "explain.mode",
+            "paper is not defined for sequences read in windows (train.cut = windows)",
+            remedy="use explain.mode = default with this model",
+        )
     values = np.full((len(sequences), max(map(len, sequences), default=0)), np.nan, dtype=np.float32)
     place = _paper_bases if mode == "paper" else _mean_bases
+    seen = np.zeros(values.shape if windows else 0, dtype=np.uint32)
     with evaluating(loaded.model) as model:
         for batch in batches(loaded, sequences, batch_size):
             attention = reading_attention(model, batch.ids.to(model.device), batch.mask.to(model.device)).sum(
                 dim=1
             )  # (B, T)
-            values[batch.rows] = place(attention.double().cpu().numpy(), batch.spans, values.shape[1], loaded.rule)
+            found = place(attention.double().cpu().numpy(), batch.spans, values.shape[1], loaded.rule)
+            if windows:
+                _add(values, seen, batch.rows, found)
+            else:
+                values[batch.rows] = found
+    if windows:
+        values = _unit(np.divide(values, seen, out=values, where=seen > 0))
     return BaseScores(list(sequence_ids), values, "alrw" if mode == "default" else "alrw-paper")
+
+
+def _add(values: np.ndarray, seen: np.ndarray, rows: np.ndarray, found: np.ndarray) -> None:
+    """Add the scores of windows to the sums (n, L) of their sequences, in place, and count the windows over each base."""
+    for row, scores in zip(rows, found, strict=True):
+        covered = np.flatnonzero(~np.isnan(scores))
+        values[row, covered] = np.where(seen[row, covered] > 0, values[row, covered], 0) + scores[covered]
+        seen[row, covered] += 1
 
 
 def _mean_bases(attention: np.ndarray, spans: np.ndarray, width: int, _: TokenRule) -> np.ndarray:

@@ -7,16 +7,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from phenolens.model.gate import gate
 from phenolens.model.load import Loaded
-from phenolens.model.tokens import encode, gate, padded
+from phenolens.model.pool import pool
+from phenolens.model.tokens import encode, padded
 
-CHUNK = 4096  # sequences whose tokens are held at once
+CHUNK, CHUNK_BASES = 4096, 1 << 23  # sequences whose tokens are held at once, and their bases unless it is one sequence
 
 
 class Batch(NamedTuple):
     """Some sequences of similar length as tensors.
 
-    rows : int (B,), their place in the input.
+    rows : int64 (B,), the sequence of each row, as its place in the input; one cut into windows has several rows, in any batch.
     ids, mask : int64 (B, T), padded on the right.
     spans : int32 (B, T, 2), bases under each token; -1, -1 for special tokens and padding.
     """
@@ -34,32 +36,47 @@ def predict(loaded: Loaded, sequences: Sequence[str], *, batch_size: int = 64, d
     ----------
     loaded : classifier; its mode and device are the same after.
     sequences : n sequences of any case and length.
-    batch_size : sequences per step.
+    batch_size : rows per step; a sequence cut into windows has several rows, and its logits are their mean.
     device : where to compute; None takes the accelerator if there is one.
 
     Raises
     ------
     DataError : the tokenizer does not know the sequences' letters.
     """
-    result = np.empty((len(sequences), len(loaded.labels)), dtype=np.float32)
+    logits, owner = [torch.empty((0, len(loaded.labels)))], [np.empty(0, dtype=np.int64)]
     with evaluating(loaded.model, device) as model:
         for batch in batches(loaded, sequences, batch_size):
-            logits = model(input_ids=batch.ids.to(model.device), attention_mask=batch.mask.to(model.device)).logits
-            result[batch.rows] = torch.softmax(logits.float(), dim=1).cpu().numpy()
-    return result
+            found = model(input_ids=batch.ids.to(model.device), attention_mask=batch.mask.to(model.device)).logits
+            logits.append(found.float().cpu())
+            owner.append(batch.rows)
+        mean = pool(torch.cat(logits), torch.from_numpy(np.concatenate(owner)), len(sequences))
+        probabilities: np.ndarray = torch.softmax(mean, dim=1).numpy()
+    return probabilities
 
 
 def batches(loaded: Loaded, sequences: Sequence[str], batch_size: int) -> Iterator[Batch]:
-    """Yield all sequences in batches of similar length; only the tokens of a chunk are held at once."""
-    for first in range(0, len(sequences), CHUNK):
-        chunk = sequences[first : first + CHUNK]
+    """Yield all rows of all sequences in batches of similar length; only the tokens of a chunk are held at once."""
+    for first, last in _chunks(sequences):
+        chunk = sequences[first:last]
         tokens = encode(loaded.rule, chunk)
         gate(loaded.rule, tokens, chunk)
         order = np.argsort(-tokens.lengths, kind="stable")
         for at in range(0, len(order), batch_size):
             rows = order[at : at + batch_size]
             ids, mask, spans = padded(loaded.rule, tokens, rows)
-            yield Batch(first + rows, torch.from_numpy(ids), torch.from_numpy(mask), spans)
+            yield Batch(first + tokens.owner[rows], torch.from_numpy(ids), torch.from_numpy(mask), spans)
+
+
+def _chunks(sequences: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield (first, one past the last) of stretches of at most CHUNK sequences and CHUNK_BASES bases, at least one sequence each."""
+    first = bases = 0
+    for i, sequence in enumerate(sequences):
+        if i > first and (i - first == CHUNK or bases + len(sequence) > CHUNK_BASES):
+            yield first, i
+            first, bases = i, 0
+        bases += len(sequence)
+    if len(sequences):
+        yield first, len(sequences)
 
 
 @contextmanager

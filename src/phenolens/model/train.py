@@ -18,10 +18,11 @@ from phenolens.core.errors import DataError, SettingsError
 from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.checkpoints import claim, fingerprint, last_whole, stopped_after
 from phenolens.model.disk import disk_errors
+from phenolens.model.gate import gate
 from phenolens.model.load import Loaded
 from phenolens.model.progress import OnProgress, Progress, silent
 from phenolens.model.quiet import own_randomness, quiet
-from phenolens.model.tokens import TokenRule, Tokens, encode, gate, padded
+from phenolens.model.tokens import TokenRule, Tokens, encode, padded
 
 _COMPLEMENT = str.maketrans("ACGTNacgtn", "TGCANtgcan")
 

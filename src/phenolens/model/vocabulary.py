@@ -2,6 +2,7 @@
 
 A vocabulary that holds all 4^k k-mers of one length, and no other word of bases, means overlapping k-mers whatever the
 tokenizer's own files say: Hugging Face's BertTokenizer reads raw DNA, lower case, and a folder with vocab.txt only as [UNK].
+One with all k-mers and single letters, or letters alone, means blocks, where the tokenizer itself reads a probe the same way.
 """
 
 import itertools
@@ -18,7 +19,8 @@ from transformers import PreTrainedTokenizerFast as FastTokenizer
 from phenolens.core.errors import InputError
 from phenolens.core.run import write_text
 from phenolens.core.settings_learn import TrainSettings
-from phenolens.model.tokens import BASES, TokenRule
+from phenolens.model.blocks import BASES, Blocks, block_table, block_tokens
+from phenolens.model.tokens import TokenRule, end_to_end
 
 _FAST: Any = FastTokenizer
 DNABERT_ORDER = "ATCG"
@@ -27,6 +29,9 @@ END_OF_TEXT = "<|endoftext|>"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 BPE_BASES = 10_000_000  # more sequence does not change a small vocabulary, and training time grows with it
 _PROBE = "ACGTTGCAAGCTTACG" * 4
+_TRAPS = (_PROBE, "A", "ACGTTGCAA", "NACGTTGCAAGCNNACGTTGCA", "RRACGTTGCAAYACGRNNRK", "NNNN", "RYK", "TGCARGCAT", "")
+AMINO_ACIDS = frozenset("ACDEFGHIKLMNPQRSTVWY")
+NUCLEOTIDES = frozenset("ACGTUNRYSWKMBDHV")
 
 
 def kmer_vocabulary(k: int) -> dict[str, int]:
@@ -99,29 +104,36 @@ def bpe_rule(sequences: Sequence[str], size: int, settings: TrainSettings) -> To
 def tokenizer_rule(
     tokenizer: Any, settings: TrainSettings, pad: int | None = None, size: int | None = None
 ) -> TokenRule:
-    """Return the rule of a fast Hugging Face tokenizer.
+    """Return the rule of a Hugging Face tokenizer: blocks where it reads like `block_tokens`, else its own offsets.
 
     Parameters
     ----------
-    tokenizer : PreTrainedTokenizerFast.
+    tokenizer : PreTrainedTokenizerFast; a slow one only for blocks.
     pad : padding id of the model's configuration, where it has one; else the tokenizer's, else end of text.
     size : tokens that the model has; a padding token beyond them is passed over.
+
+    Raises
+    ------
+    InputError : no padding token, or a slow tokenizer that reads in another way.
     """
-    inner = tokenizer.backend_tokenizer
+    name = tokenizer.name_or_path or "tokenizer"
     unknown = (
         -1 if tokenizer.unk_token_id is None or tokenizer.unk_token == END_OF_TEXT else int(tokenizer.unk_token_id)
     )
-    plain, whole = inner.encode(_PROBE, add_special_tokens=False).ids, inner.encode(_PROBE).ids
-    at = next(i for i in range(len(whole) - len(plain) + 1) if whole[i : i + len(plain)] == plain)
     candidates = (pad, tokenizer.pad_token_id, tokenizer.eos_token_id)
     chosen = next((int(c) for c in candidates if c is not None and (size is None or c < size)), None)
     if chosen is None:
-        raise InputError(
-            tokenizer.name_or_path or "tokenizer",
-            "has no padding and no end-of-text token",
-            remedy="set pad_token in it",
-        )
-    return TokenRule(
+        raise InputError(name, "has no padding and no end-of-text token", remedy="set pad_token in it")
+    if tokenizer.is_fast:  # a tokenizer.json may hold both, and encoding would cut or fill up without a word
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.backend_tokenizer.no_padding()
+    upper = _misread(tokenizer, _PROBE, unknown) <= _misread(tokenizer, _PROBE.lower(), unknown)
+    probe = _PROBE if upper else _PROBE.lower()
+    plain, whole = _read(tokenizer, probe), tokenizer(probe)["input_ids"]
+    at = next(i for i in range(len(whole) - len(plain) + 1) if whole[i : i + len(plain)] == plain)
+    special = set(tokenizer.all_special_tokens)
+    words = {token: i for token, i in tokenizer.get_vocab().items() if token not in special}
+    rule = TokenRule(
         kind="tokenizer",
         vocabulary={},
         prefix=tuple(whole[:at]),
@@ -132,15 +144,55 @@ def tokenizer_rule(
         max_tokens=settings.max_tokens,
         max_unknown=settings.max_unknown,
         tokenizer=tokenizer,
-        upper=_misread(inner, _PROBE, unknown) <= _misread(inner, _PROBE.lower(), unknown),
+        upper=upper,
+        foreign=foreign_share(words),
     )
+    for joins in (True, False):
+        table = block_table(words, joins=joins)
+        if table and _reads_like(tokenizer, table, rule):
+            return rule._replace(kind="blocks", blocks=table, k=table.k)
+    if not tokenizer.is_fast:
+        raise InputError(
+            name,
+            "its tokenizer does not tell which bases a token covers",
+            expected="a fast tokenizer (tokenizer.json), or a vocabulary of k-mers and letters",
+        )
+    return rule
 
 
-def _misread(tokenizer: Tokenizer, text: str, unknown: int) -> tuple[int, int, int]:
+def _read(tokenizer: Any, text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _misread(tokenizer: Any, text: str, unknown: int) -> tuple[int, int, int]:
     """Return (letters under no token, unknown tokens, tokens): the smaller, the better the tokenizer knows this case."""
-    encoded = tokenizer.encode(text, add_special_tokens=False)
-    covered = sum(end - start for start, end in encoded.offsets)
-    return len(text) - covered, sum(i == unknown for i in encoded.ids), len(encoded.ids)
+    ids, covered = _read(tokenizer, text), len(text)
+    if tokenizer.is_fast:
+        spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        covered = sum(end - start for start, end in spans)
+    return len(text) - covered, sum(i == unknown for i in ids), len(ids)
+
+
+def _reads_like(tokenizer: Any, table: Blocks, rule: TokenRule) -> bool:
+    """Return whether a tokenizer gives the ids of `block_tokens` on sequences with every trap."""
+    for text in _TRAPS:
+        ids, _, _ = block_tokens(table, *end_to_end([text]), rule.unknown)
+        if _read(tokenizer, text if rule.upper else text.lower()) != ids.tolist():
+            return False
+    return True
+
+
+def foreign_share(words: Iterable[str]) -> float:
+    """Return the share of a vocabulary's words of two letters or more that no DNA can give (`the`, `##ing`); 0 without such words.
+
+    DNA has the nucleotide codes of IUPAC and U, in either case. Where there are single letters alone, and among them all 20 amino
+    acids but no lower case, it is a vocabulary of proteins and the share is 1.
+    """
+    plain = {word.strip("#▁Ġ") for word in words if not word.startswith(("<", "["))}
+    longer = [word for word in plain if len(word) > 1]
+    if not longer:
+        return float(plain >= AMINO_ACIDS and not any(word.islower() for word in plain))
+    return sum(not set(word.upper()) <= NUCLEOTIDES for word in longer) / len(longer)
 
 
 def folder_rule(folder: Path, settings: TrainSettings, pad: int | None = None, size: int | None = None) -> TokenRule:
@@ -164,12 +216,6 @@ def folder_rule(folder: Path, settings: TrainSettings, pad: int | None = None, s
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=settings.trust_remote_code)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(folder, f"tokenizer cannot be read ({_first_line(error)})") from error
-    if not getattr(tokenizer, "is_fast", False):
-        raise InputError(
-            folder,
-            "its tokenizer does not tell which bases a token covers",
-            expected="a fast tokenizer (tokenizer.json)",
-        )
     return tokenizer_rule(tokenizer, settings, pad, size)
 
 
@@ -196,7 +242,7 @@ def _words_of_text(source: Path) -> dict[str, int]:
 
 def save_tokenizer(rule: TokenRule, folder: Path) -> None:
     """Write the tokenizer so that Hugging Face's AutoTokenizer loads it; a k-mer one reads k-mers joined by spaces."""
-    if rule.kind == "tokenizer":
+    if rule.tokenizer is not None:
         rule.tokenizer.save_pretrained(folder)
         return
     BertTokenizer(vocab=dict(rule.vocabulary), do_lower_case=False).save_pretrained(folder)

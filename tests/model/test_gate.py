@@ -1,0 +1,72 @@
+"""The token gate: what stops a training whose tokenizer does not fit, and what passes."""
+
+import pytest
+from tiny import random_sequences
+
+from phenolens.core.errors import DataError
+from phenolens.core.settings_learn import TrainSettings
+from phenolens.model.gate import gate, quality
+from phenolens.model.tokens import encode
+from phenolens.model.vocabulary import bpe_rule, kmer_rule, kmer_vocabulary
+
+
+def train_settings(**changes):
+    return TrainSettings.model_validate({"max_tokens": 512, **changes})
+
+
+def rule(k=6, **changes):
+    return kmer_rule(kmer_vocabulary(k), train_settings(**changes))
+
+
+def test_quality_counts_n_apart_and_what_is_cut_off():
+    found = quality(own := rule(3), encode(own, ["ACGTNACGT"]), ["ACGTNACGT"])
+    assert found == (0.0, pytest.approx(3 / 7), 7.0, 0.0, 0.0)
+    found = quality(own, encode(own, ["ACGTRACGT", "ACG"]), ["ACGTRACGT", "ACG"])
+    assert found == (pytest.approx(3 / 8), 0.0, 4.0, 0.0, 0.0)
+    own = rule(3, max_tokens=6)
+    assert quality(own, encode(own, ["ACGTACGTAC"]), ["ACGTACGTAC"]).cut_off == pytest.approx(0.5)
+
+
+def test_gate_passes_soft_masked_dna_and_stops_proteins_gaps_and_nothing():
+    own, bpe = rule(6), bpe_rule(random_sequences(5, 100, 6), 300, train_settings())
+    dna = [s.lower() for s in random_sequences(4, 50, 7)]
+    assert gate(own, encode(own, dna), dna).unknown == 0
+    for r in (own, bpe):
+        with pytest.raises(
+            DataError, match=r"100\.0% of their tokens are unknown.*at most 5\.0% \(train\.max_unknown\).*A C G T"
+        ):
+            gate(r, encode(r, ["MKVLWEPQ" * 5]), ["MKVLWEPQ" * 5])
+        with pytest.raises(DataError, match="contain an N"):
+            gate(r, encode(r, ["ACGTAC" + "N" * 50]), ["ACGTAC" + "N" * 50])
+    with pytest.raises(DataError, match="none gives a token; expected at least 6 bases"):
+        gate(own, encode(own, ["ACG"]), ["ACG"])
+
+
+def test_gate_counts_what_max_unknown_allows():
+    sequences = ["ACGTACGTRACGTACGT"]  # 3 of 15 3-mers hold the R
+    for limit, stops in ((0.19, True), (0.2, False)):
+        own = rule(3, max_unknown=limit)
+        if stops:
+            with pytest.raises(DataError):
+                gate(own, encode(own, sequences), sequences)
+        else:
+            assert gate(own, encode(own, sequences), sequences).unknown == pytest.approx(0.2)
+
+
+def test_windows_cut_nothing_off_and_count_every_tokens_n():
+    own = rule(3, max_tokens=6, cut="windows")
+    found = quality(own, encode(own, ["ACGTACGTAC", "ACGNACG"]), ["ACGTACGTAC", "ACGNACG"])
+    # 8 3-mers in two windows of 4; 5 in two windows, whose three 3-mers with the N are 1, 2, 3: windows 0-3 and 1-4 hold them all
+    assert found.cut_off == 0
+    assert found.with_n == pytest.approx(6 / 16)
+
+
+def test_what_is_cut_off_is_a_note_and_stops_nothing():
+    sequences = random_sequences(20, 400, 8)
+    own = bpe_rule(sequences, 300, train_settings(max_tokens=20, cut="head"))
+    found = gate(own, encode(own, sequences), sequences)
+    whole = sum(len(own.tokenizer(s)["input_ids"]) for s in sequences)
+    assert found.cut_off == pytest.approx(1 - 400 / whole)
+    assert found.note == f"20 tokens per sequence, {1 - 400 / whole:.0%} of all tokens cut off"
+    own = own._replace(cut="windows")
+    assert "cut off" not in gate(own, encode(own, sequences), sequences).note
