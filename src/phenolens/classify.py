@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from phenolens.core.errors import InputError
-from phenolens.dataset.sequences import reverse_complement
+from phenolens.core.strands import reverse_complement
 from phenolens.io.fasta import read_fasta
 from phenolens.io.genome import check_chromosomes, open_genome
 from phenolens.io.intervals import read_intervals

@@ -1,6 +1,7 @@
 """What a finished run holds, read back for the page: its tables, its manifests, and what each of its files is."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -17,6 +18,7 @@ from phenolens.core.schemas import (
     REGION_GENES,
     STATISTICS,
 )
+from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.settings import StudySettings
 from phenolens.core.table import Schema
 from phenolens.report.content import PageContent
@@ -32,6 +34,9 @@ MEANING = {
     "evaluate/metrics.tsv": "every metric with its 95 % interval, over all, per class and per length",
     "evaluate/confusion.tsv": "true class against predicted class",
     "evaluate/comparison.tsv": "model minus baseline, with paired intervals",
+    "evaluate/seeds.tsv": "mean, standard error and range of every metric over the runs",
+    "evaluate/calibration.tsv": "how sure each run was and how often it was right, per bin of confidence",
+    "evaluate/calibration.json": "temperature of each run, fitted on validation, and what it does to the test split",
     "explain/alrw.parquet": "per-base scores of every explained sequence",
     "explain/profile.tsv": "mean score per class and position",
     "explain/regions.parquet": "high-score regions with their letters and genome coordinates",
@@ -73,10 +78,7 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         quality=folders.read_json(folder / "dataset" / "quality.json"),
         history=_history(folder / "train"),
         model=folders.read_json(folder / "train" / "model.json"),
-        predictions=pl.read_parquet(folder / "evaluate" / "predictions.parquet"),
-        metrics=_tsv(folder / "evaluate" / "metrics.tsv", METRICS),
-        confusion=_tsv(folder / "evaluate" / "confusion.tsv", CONFUSION),
-        comparison=_tsv(folder / "evaluate" / "comparison.tsv", COMPARISON),
+        **read_evaluation(folder),
         profile=_tsv(folder / "explain" / "profile.tsv", PROFILE),
         regions=pl.read_parquet(folder / "explain" / "regions.parquet"),
         enrichment=_tsv(folder / "annotate" / "enrichment.tsv", ENRICHMENT),
@@ -87,6 +89,24 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         versions=folders.versions(),
         seconds={stage: manifest["seconds"] for stage, manifest in manifests.items() if manifest},
     )
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """Return the fields of PageContent that the evaluate stage of a run folder has made."""
+    stage = folder / "evaluate"
+    tables = {
+        "metrics": METRICS,
+        "confusion": CONFUSION,
+        "comparison": COMPARISON,
+        "seeds": SEEDS,
+        "calibration": CALIBRATION,
+    }
+    read = {name: _tsv(stage / f"{name}.tsv", schema) for name, schema in tables.items()}
+    return {
+        "predictions": pl.read_parquet(stage / "predictions.parquet"),
+        "temperatures": folders.read_json(stage / "calibration.json") or {},
+        **read,
+    }
 
 
 def _tsv(path: Path, schema: Schema) -> pl.DataFrame | None:

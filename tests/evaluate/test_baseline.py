@@ -16,7 +16,7 @@ from phenolens.evaluate.baseline import baselines
 
 LABELS = ["background", "repeat"]
 BASES = np.array(list("ACGT"))
-RUNS = ["k-mer logistic", "nearest neighbour", "composition"]
+RUNS = ["k-mer logistic", "nearest neighbour", "composition", "length"]
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "labelled" / "gue_prom_300_tata"
 
 
@@ -148,6 +148,17 @@ def gc_table(share: dict[str, float], length: dict[str, int], n: int = 60) -> pl
 def test_composition_sees_gc_and_length_only(share: dict, length: dict, low: float, high: float) -> None:
     table = baselines(gc_table(share, length), LABELS, split_column="split", kmer=2)
     assert low <= auroc(table, "composition", "test") <= high
+
+
+def test_length_sees_length_and_nothing_else() -> None:
+    gc_only = gc_table({"background": 0.4, "repeat": 0.6}, {"background": 200, "repeat": 200})
+    assert 0.2 <= auroc(baselines(gc_only, LABELS, split_column="split", kmer=2), "length", "test") <= 0.8
+    longer = gc_table({"background": 0.5, "repeat": 0.5}, {"background": 200, "repeat": 230})
+    found = baselines(longer, LABELS, split_column="split", kmer=2)
+    assert auroc(found, "length", "test") > 0.99
+    letters = longer.with_columns(pl.col("sequence").str.replace_all("[ACGT]", "A"))
+    same = baselines(letters, LABELS, split_column="split", kmer=2)
+    assert same.filter(run="length")["p_repeat"].equals(found.filter(run="length")["p_repeat"])
 
 
 def test_composition_sees_a_class_in_the_midst_of_the_other() -> None:

@@ -92,6 +92,24 @@ def test_share_sums_to_one_for_every_run_and_split() -> None:
     assert sorted(sums["n"]) == [90, 200, 200]
 
 
+def test_share_of_bases_beyond_the_input_is_that_of_the_models_only() -> None:
+    predictions, sequences = table()
+    both = pl.concat([predictions, predictions.with_columns(run=pl.lit("length"))])
+    room = 250  # every base beyond the 250th is cut off
+    lost = [max(0, len(s) - room) for s in sequences["sequence"]]
+    lengths = [len(s) for s in sequences["sequence"]]
+    cut = sequences.with_columns(cut_off=pl.Series([a / b for a, b in zip(lost, lengths, strict=True)]))
+    found = metrics_by_length(both, cut, LABELS, bins=1, min_bin=1, resamples=0).filter(metric="cut_off")
+    assert found["run"].to_list() == ["run-0"]
+    assert found["value"].item() == pytest.approx(sum(lost) / sum(lengths))
+    assert found["n"].item() == 200
+    by_bin = metrics_by_length(both, cut, LABELS, bins=2, min_bin=1, resamples=0).filter(metric="cut_off")
+    assert by_bin["value"].to_list() == pytest.approx([0, 150 / 400])
+    assert (
+        metrics_by_length(both, sequences, LABELS, bins=2, min_bin=1, resamples=0).filter(metric="cut_off").is_empty()
+    )
+
+
 def test_bin_with_one_class_has_no_auroc() -> None:
     predictions, sequences = table()
     predictions = predictions.filter((pl.col("label") == "a") | pl.int_range(pl.len()).mod(2).eq(1))

@@ -36,6 +36,7 @@ def sklearn_metrics(truth: np.ndarray, p: np.ndarray, weights: np.ndarray) -> di
         "auroc_macro": sk.roc_auc_score(truth, score, average="macro", multi_class="ovr", **w),
         "auroc_weighted": sk.roc_auc_score(truth, score, average="weighted", multi_class="ovr", **w),
         "auprc_macro": sk.average_precision_score(one_hot, p, average="macro", **w),
+        "auprc_weighted": sk.average_precision_score(one_hot, p, average="weighted", **w),
         "mcc": sk.matthews_corrcoef(truth, hard, **w),
         "brier": sk.brier_score_loss(truth, p, labels=labels, **w),
         "log_loss": sk.log_loss(truth, p, labels=labels, **w),

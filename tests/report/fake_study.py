@@ -18,6 +18,7 @@ from phenolens.core.schemas import (
     SEQUENCES,
     STATISTICS,
 )
+from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.settings import StudySettings
 from phenolens.report.page import PageContent
 
@@ -29,6 +30,7 @@ RUNS = {
     "k-mer logistic": 0.8,
     "nearest neighbour": 0.55,
     "composition": 0.12,
+    "length": 0.02,
 }
 FAMILIES = ("LTR7", "HERVH-int", "THE1B", "MLT1C", "LTR12C", "HERVK-int", "LTR5_Hs", "MSTA")
 MOTIFS = (
@@ -213,6 +215,9 @@ def metrics(predictions, labels, lengths):
                     sk.roc_auc_score(one[inside], p[inside], average="macro"),
                     int(inside.sum()),
                 )
+            add(run, split, None, f"{low}-{high}", "share", inside.mean(), int(inside.sum()))
+            if run.startswith(("run", "vote")):
+                add(run, split, None, f"{low}-{high}", "cut_off", max(0.0, 1 - 515 / high), int(inside.sum()))
     return table(METRICS, rows)
 
 
@@ -226,6 +231,46 @@ def confusion(predictions, labels):
                     (run, split, label, predicted, int(((part["label"] == label).to_numpy() & (guess == k)).sum()))
                 )
     return table(CONFUSION, rows)
+
+
+def seeds(metrics):
+    """Mean, standard error and range of every metric over run-0, run-1 and run-2."""
+    own = metrics.filter(
+        pl.col("run").is_in(["run-0", "run-1", "run-2"]) & pl.col("bin").is_null() & (pl.col("split") == "test")
+    )
+    rows = []
+    for (label, metric), part in own.group_by("class", "metric", maintain_order=True):
+        values = part["value"].to_numpy()
+        rows.append(("test", label, metric, values.mean(), values.std(ddof=1) / 3**0.5, values.min(), values.max(), 3))
+    return table(SEEDS, rows)
+
+
+def calibration(predictions, labels, bins=15):
+    """The curve of every run on the test split; after the temperature as well for the model, whose confidence it halves towards chance."""
+    rows = []
+    for (run,), part in predictions.filter(pl.col("split") == "test").group_by("run", maintain_order=True):
+        p = part.select([f"p_{label}" for label in labels]).to_numpy()
+        right = p.argmax(1) == np.array([labels.index(label) for label in part["label"]])
+        for tempered in (False, True) if str(run).startswith(("run", "vote")) else (False,):
+            sure = (p.max(1) + 1 / len(labels)) / 2 if tempered else p.max(1)
+            place = np.ceil(sure * bins).astype(int) - 1
+            for k in np.unique(place):
+                inside = place == k
+                share, n = right[inside].mean(), int(inside.sum())
+                ends = max(0.0, share - 1 / n**0.5), min(1.0, share + 1 / n**0.5)
+                rows.append((run, "test", tempered, k / bins, (k + 1) / bins, n, sure[inside].mean(), share, *ends))
+    return table(CALIBRATION, rows)
+
+
+def temperatures():
+    """As evaluate/calibration.json; one run without a fit."""
+    fitted = {
+        "temperature": 1.37, "n": 150, "log_loss_before": 0.61, "log_loss_after": 0.57, "log_loss_test_before": 0.63,
+        "log_loss_test_after": 0.6, "ece_test_before": 0.081, "ece_test_after": 0.034, "note": None,
+    }  # fmt: skip
+    return dict.fromkeys(("vote", "run-0", "run-1"), fitted) | {
+        "run-2": fitted | {"temperature": 1.0, "note": "no validation sequence: left at 1", "n": 0}
+    }
 
 
 def profile(labels, rng, positions=512):
@@ -416,6 +461,7 @@ def fake_study(classes=2, n=1200, seed=7):
     guesses = predictions(dna, labels, rng)
     lengths = dict(zip(dna["sequence_id"], dna["sequence"].str.len_bytes(), strict=True))
     found = regions(dna, rng)
+    measured = metrics(guesses, labels, lengths)
     genes = [
         (r, f"ENSG{i % 37:011d}", f"GENE{i % 37}", "protein_coding", 0 if i % 3 else 1200 * i)
         for i, r in enumerate(found["region_id"])
@@ -443,7 +489,10 @@ def fake_study(classes=2, n=1200, seed=7):
         history=pl.DataFrame(history, schema=["run", "epoch", "train_loss", "validation_loss"], orient="row"),
         model={"name": "bert-small", "parameters": 1_834_242, "tokens": "overlapping 6-mers", "longest": 515},
         predictions=guesses,
-        metrics=metrics(guesses, labels, lengths),
+        metrics=measured,
+        seeds=seeds(measured),
+        calibration=calibration(guesses, labels),
+        temperatures=temperatures(),
         confusion=confusion(guesses, labels),
         comparison=table(COMPARISON, [("vote", "k-mer logistic", "test", "auroc_macro", 0.07, 0.03, 0.11, None, 240)]),
         profile=profile(labels, rng),

@@ -22,9 +22,11 @@ from phenolens.core.schemas import (
     PROFILE,
     SEQUENCES,
 )
+from phenolens.core.schemas_evaluate import CALIBRATION
 from phenolens.core.table import empty
 from phenolens.report.content import HISTORY, tidy
 from phenolens.report.figures import blank, colour, dash, distributions, styled, svg
+from phenolens.report.figures_calibration import calibration_figure
 from phenolens.report.figures_data import (
     balance_figure,
     chromosome_figure,
@@ -69,7 +71,11 @@ def bins(facts):
 
 
 def by_length(table, labels):
-    return by_length_figure(table, np.array([200, 300, 500]), metric="auroc_macro", longest=515)
+    return by_length_figure(table, np.array([200, 300, 500]), metric="auroc_macro", longest=515, alone=table)
+
+
+def calibration(table, labels):
+    return calibration_figure(table, temperature=1.37)
 
 
 DRAWN = {  # name -> (figure of table and labels, its table in the content)
@@ -83,6 +89,7 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
     "confusion": (confusion_figure, lambda f: one_run(f.confusion)),
     "loss": (lambda t, labels: loss_figure(t), lambda f: f.history),
     "by-length": (by_length, bins),
+    "calibration": (calibration, lambda f: one_run(f.calibration)),
     "profile": (profile_figure, lambda f: f.profile),
     "enrichment-plot": (lambda t, labels: enrichment_figure(t.head(12)), lambda f: f.enrichment),
     "overlap-plot": (overlap, lambda f: f.overlap),
@@ -91,11 +98,12 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
 SCHEMAS = {
     "lengths-by-split": SEQUENCES, "gene-types": GENE_TYPES,
     "lengths": SEQUENCES, "gc": SEQUENCES, "chromosomes": SEQUENCES, "metrics-plot": METRICS, "confusion": CONFUSION, "loss": HISTORY,
-    "by-length": METRICS, "profile": PROFILE, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
+    "by-length": METRICS, "calibration": CALIBRATION, "profile": PROFILE, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
 }  # fmt: skip
 NUMBERS = (
     "metrics-plot",
     "by-length",
+    "calibration",
     "profile",
     "overlap-plot",
     "conservation-plot",
@@ -131,6 +139,7 @@ def test_two_classes_draw_and_every_class_or_run_is_named(name, drawings):
         "metrics-plot": ["6-mer logistic regression"],
         "loss": ["training", "validation"],
         "by-length": ["AUROC"],
+        "calibration": ["as predicted", "after temperature 1.37"],
         "roc": ["ERV"],
         "enrichment-plot": ["q ="],
     }

@@ -24,6 +24,7 @@ IDS = [
     "asked",
     "data",
     "performance",
+    "calibration",
     "length",
     "alrw",
     "regions",
@@ -266,6 +267,7 @@ def evil_study(fake_study):
     rest = {
         "quality": quality,
         "model": {"name": EVIL, "tokens": EVIL},
+        "temperatures": {"run-0": {"temperature": 1.0, "note": EVIL}},
         "files": [(EVIL + "/../x", 3, EVIL), ("javascript:alert(1)", 3, "x")],
         "versions": {EVIL: EVIL},
         "seconds": {EVIL: 1.0},

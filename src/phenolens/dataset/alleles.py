@@ -13,9 +13,10 @@ from phenolens.core import ranges
 from phenolens.core.cigar import cigar_of, piece
 from phenolens.core.errors import DataError
 from phenolens.core.schemas import VARIANTS
+from phenolens.core.strands import reverse_complement
 from phenolens.core.table import check
 from phenolens.core.types import Genome
-from phenolens.dataset.sequences import N_RUN, PIECES, Extracted, bases, left_out_row, reverse_complement
+from phenolens.dataset.sequences import N_RUN, PIECES, Extracted, bases, left_out_row
 
 ALLELES = {**PIECES, "allele": pl.String, "cigar": pl.String}
 MOST_WRONG = 0.05

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from phenolens.core.errors import DataError
+from phenolens.core.strands import reverse_complement
 from phenolens.core.types import Genome
 from phenolens.dataset.sequences import (
     PIECES,
@@ -18,7 +19,6 @@ from phenolens.dataset.sequences import (
     from_intervals,
     left_out_row,
     on_genome,
-    reverse_complement,
 )
 
 PLACE = ("chrom", "start", "end", "strand")

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from phenolens.core.kmers import kmer_codes, row_blocks
+from phenolens.core.strands import IUPAC
 from phenolens.dataset.packed import CODES, reverse_complement, scrambled
-from phenolens.dataset.sequences import IUPAC
 
 PAIRS = (("test", "train"), ("validation", "train"), ("test", "validation"))
 WORD = 40  # bases in a row that two sequences without common origin hardly ever share

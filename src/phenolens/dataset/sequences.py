@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from phenolens.core.errors import DataError
+from phenolens.core.strands import reverse_complement
 from phenolens.core.types import Genome
 
 PIECES = {
@@ -23,7 +24,6 @@ PIECES = {
     "strand": pl.String,
     "sequence": pl.String,
 }
-IUPAC = str.maketrans("ACGTUNRYKMSWBDHVacgtunrykmswbdhv", "TGCAANYRMKSWVHDBtgcaanyrmkswvhdb")
 GAP = 1 << 12  # bases between two intervals that are read rather than skipped
 STRETCH = 1 << 20  # bases: intervals that start in one such part of a chromosome may be read together
 N_RUN = re.compile("[Nn]{2,}")
@@ -40,11 +40,6 @@ class Extracted(NamedTuple):
 
     pieces: pl.DataFrame
     left_out: pl.DataFrame
-
-
-def reverse_complement(text: str) -> str:
-    """Return the reverse complement, case and IUPAC codes kept: AACGr -> yCGTT."""
-    return text.translate(IUPAC)[::-1]
 
 
 def from_intervals(table: pl.DataFrame, genome: Genome, *, label: str, min_length: int) -> Extracted:

@@ -1,8 +1,9 @@
-"""Three simple classifiers trained on the same split as the model: what it must beat before it is worth explaining.
+"""Four simple classifiers trained on the same split as the model: what it must beat before it is worth explaining.
 
 - k-mer logistic: do short words separate the classes?
 - nearest neighbour: is a similar sequence in the training set enough (copies of one family on both sides of the split)?
 - composition: do length and GC content separate the classes (background that does not match)?
+- length: does length alone? Beside the metrics of a length bin it says what is left of it within the bin.
 """
 
 import warnings
@@ -25,6 +26,7 @@ SPLIT_NAMES = {"split": "{}", "random_split": "random {}"}  # column of SEQUENCE
 PENALTIES = (0.1, 1.0, 10.0, 100.0)  # inverse strengths of the L2 penalty
 TEMPERATURES = (0.01, 0.03, 0.1, 0.3, 1.0)  # of the softmax over similarities, which lie in [0, 1]
 STEPS = 500  # of the optimiser
+OF_LENGTH = (0, 2)  # columns of Fold.composition that hold log length and its square
 BLOCK_CELLS = 1 << 22  # numbers of a dense block of profiles
 
 
@@ -44,7 +46,7 @@ class Fold(NamedTuple):
 def baselines(
     sequences: pl.DataFrame, labels: list[str], *, split_column: str, kmer: int = 6, seed: int = 1, limit: int = 50_000
 ) -> pl.DataFrame:
-    """Return PREDICTIONS of the runs "k-mer logistic", "nearest neighbour" and "composition" on validation and test.
+    """Return PREDICTIONS of the runs "k-mer logistic", "nearest neighbour", "composition" and "length" on validation and test.
 
     All are trained on the training rows only; validation rows choose the penalty or temperature (log loss, classes weighted
     equally), and stay at a middle value where there are none. The same input gives the same table.
@@ -97,11 +99,23 @@ def composition(train: Fold, validation: Fold, test: Fold, classes: int) -> tupl
 
     Squares and product are there so that a class of one length or GC content in the midst of the others is seen too.
     """
+    return _few_numbers(train, validation, test, classes, list(range(train.composition.shape[1])))
+
+
+def length(train: Fold, validation: Fold, test: Fold, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return class probabilities, float64 (n, C), of validation and test by logistic regression on log length and its square."""
+    return _few_numbers(train, validation, test, classes, list(OF_LENGTH))
+
+
+def _few_numbers(
+    train: Fold, validation: Fold, test: Fold, classes: int, columns: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return class probabilities of validation and test from these columns of `composition`, scaled to the training rows."""
     # a sequence without any base has no GC content: it gets the mean, which says nothing
-    known = np.ma.masked_invalid(train.composition)
+    known = np.ma.masked_invalid(train.composition[:, columns])
     mean, deviation = known.mean(axis=0).filled(0), known.std(axis=0).filled(0)
     deviation[deviation < 1e-9] = 1
-    scaled = [np.nan_to_num((fold.composition - mean) / deviation) for fold in (train, validation, test)]
+    scaled = [np.nan_to_num((fold.composition[:, columns] - mean) / deviation) for fold in (train, validation, test)]
     predict = _logistic(scaled[0], train.truth, scaled[1], validation.truth, classes)
     return predict(scaled[1]), predict(scaled[2])
 
@@ -126,6 +140,7 @@ METHODS: dict[str, Callable[[Fold, Fold, Fold, int], tuple[np.ndarray, np.ndarra
     "k-mer logistic": kmer_logistic,
     "nearest neighbour": nearest_neighbour,
     "composition": composition,
+    "length": length,
 }
 
 
@@ -198,10 +213,10 @@ def _fold(rows: pl.DataFrame, labels: list[str], k: int) -> Fold:
         pl.col("sequence").str.count_matches("[GCgc]").alias("gc"),
         pl.col("sequence").str.count_matches("[ACGTacgt]").alias("bases"),
     )
-    length, gc, bases = (letters[name].to_numpy().astype(float) for name in letters.columns)
+    log_length, gc, bases = (letters[name].to_numpy().astype(float) for name in letters.columns)
     share = np.divide(gc, bases, out=np.full(len(gc), np.nan), where=bases > 0)
     truth = rows["label"].replace_strict(labels, range(len(labels)), return_dtype=pl.Int64).to_numpy()
-    return Fold(profiles, np.column_stack([length, share, length**2, share**2, length * share]), truth)
+    return Fold(profiles, np.column_stack([log_length, share, log_length**2, share**2, log_length * share]), truth)
 
 
 def _limited(rows: pl.DataFrame, seed: int, limit: int) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from phenolens.core.schemas import COMPARISON, predictions_schema
 from phenolens.core.stats import interval
 from phenolens.core.table import check, empty
 from phenolens.evaluate.metrics import Outcomes, as_outcomes, resampled
-from phenolens.evaluate.weighted import prepare, weighted_metrics
+from phenolens.evaluate.weighted import CALIBRATION_BINS, Prepared, prepare, weighted_metrics
 
 
 def comparison_table(
@@ -20,6 +20,7 @@ def comparison_table(
     pairs: list[tuple[str, str]],
     resamples: int = 1000,
     seed: int = 1,
+    calibration_bins: int = CALIBRATION_BINS,
 ) -> pl.DataFrame:
     """Return COMPARISON of each pair of runs (a, b) on every split that both predicted: metric of a minus metric of b.
 
@@ -34,7 +35,7 @@ def comparison_table(
     groups : columns sequence_id, group.
     labels : classes.
     pairs : runs to compare; pairs without a common split give no row.
-    resamples, seed : as in `metrics_table`.
+    resamples, seed, calibration_bins : as in `metrics_table`.
 
     Raises
     ------
@@ -52,14 +53,14 @@ def comparison_table(
                 found = f"{run_a} and {run_b} predicted different sequences of {split}"
                 raise DataError("comparison", found, remedy="predict the same sequences with both")
             constants = {"run_a": run_a, "run_b": run_b, "split": split}
-            differences = _differences(a, b, resamples, seed)
+            prepared = [prepare(x.truth, x.probabilities, x.groups, calibration_bins) for x in (a, b)]
+            differences = _differences(a, b, prepared, resamples, seed)
             tables.append(differences.select(*(pl.lit(v).alias(k) for k, v in constants.items()), pl.all()))
     return check(pl.concat(tables), COMPARISON)
 
 
-def _differences(a: Outcomes, b: Outcomes, resamples: int, seed: int) -> pl.DataFrame:
+def _differences(a: Outcomes, b: Outcomes, prepared: list[Prepared], resamples: int, seed: int) -> pl.DataFrame:
     """Return COMPARISON rows without the columns that name runs and split."""
-    prepared = [prepare(x.truth, x.probabilities, x.groups) for x in (a, b)]
     once = np.ones((1, a.groups.max() + 1))
     of_a, of_b = (weighted_metrics(one, once) for one in prepared)
     samples_a, samples_b = resampled(prepared, a.groups, resamples, seed)

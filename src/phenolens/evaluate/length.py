@@ -1,5 +1,6 @@
 """Metrics by sequence length: does the model only work for long sequences, or only where it sees the whole sequence?"""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,7 @@ import polars as pl
 from phenolens.core.errors import DataError
 from phenolens.core.schemas import METRICS
 from phenolens.core.table import check, empty
-from phenolens.evaluate.metrics import metrics_table
+from phenolens.evaluate.metrics import MODEL_RUN, metrics_table
 
 
 def length_bins(lengths: np.ndarray, bins: int, min_bin: int) -> np.ndarray:
@@ -45,10 +46,13 @@ def metrics_by_length(
     *,
     bins: int = 20,
     min_bin: int = 100,
-    resamples: int = 1000,
-    seed: int = 1,
+    **measured: int,
 ) -> pl.DataFrame:
-    """Return METRICS over all classes for every run, split and length bin, and the metric "share" of sequences in the bin.
+    """Return METRICS over all classes for every run, split and length bin, with how much of the sequences is there and is read.
+
+    Two metrics are added: "share", of the run's sequences that are in the bin; and for the models "cut_off", the share of the
+    bin's bases that lie beyond the model's input, where `sequences` says so. The run "length" beside them, which sees nothing
+    else, is what length alone gives within the bin.
 
     A bin is named by its shortest and longest length, both inside: "150-299". Every split has its own bins, made of
     the sequences predicted there.
@@ -56,16 +60,21 @@ def metrics_by_length(
     Parameters
     ----------
     predictions : PREDICTIONS.
-    sequences : SEQUENCES; needed are sequence_id, sequence and group.
+    sequences : SEQUENCES; needed are sequence_id, sequence and group; with a column cut_off, float64, the share of the
+        sequence's bases that no token of the models covers because it was cut.
     labels : classes.
     bins, min_bin : as in `length_bins`.
-    resamples, seed : as in `metrics_table`.
+    measured : resamples, seed, calibration_bins as in `metrics_table`.
 
     Raises
     ------
     DataError : a predicted sequence is not in `sequences`, or as `metrics_table`.
     """
-    lengths = sequences.select("sequence_id", pl.col("sequence").str.len_bytes().cast(pl.Int64).alias("length"))
+    lengths = sequences.select(
+        "sequence_id",
+        pl.col("sequence").str.len_bytes().cast(pl.Int64).alias("length"),
+        pl.col("cut_off") if "cut_off" in sequences.columns else pl.lit(None, pl.Float64).alias("cut_off"),
+    )
     joined = predictions.join(lengths, on="sequence_id", how="left", maintain_order="left")
     lost = joined.filter(pl.col("length").is_null())
     if lost.height:
@@ -80,17 +89,22 @@ def metrics_by_length(
         for low, high in pairwise(edges.tolist()):
             inside = part.filter(pl.col("length").is_between(low, high, closed="left"))
             name = pl.lit(f"{low}-{high - 1}").alias("bin")
-            table = metrics_table(inside.drop("length"), sequences, labels, resamples=resamples, seed=seed)
+            table = metrics_table(inside.drop("length", "cut_off"), sequences, labels, **measured)
             tables.append(table.filter(pl.col("class").is_null()).with_columns(name))
         tables.append(_shares(part, edges))
     return check(pl.concat(tables), METRICS)
 
 
 def _shares(part: pl.DataFrame, edges: np.ndarray) -> pl.DataFrame:
-    """Return the share of each run's sequences in each bin as METRICS rows."""
+    """Return the metrics "share" and "cut_off" of each run and bin as METRICS rows."""
     rows = []
     for (run, split), run_part in part.group_by("run", "split", maintain_order=True):
-        counts = np.histogram(run_part["length"].to_numpy(), edges)[0]
-        for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
-            rows.append((run, split, None, f"{low}-{high - 1}", "share", count / counts.sum(), None, None, int(count)))
+        read_in_part = bool(re.match(MODEL_RUN, str(run))) and not run_part["cut_off"].null_count()
+        for low, high in pairwise(edges.tolist()):
+            inside = run_part.filter(pl.col("length").is_between(low, high, closed="left"))
+            values = {"share": inside.height / run_part.height}
+            if inside.height and read_in_part:
+                values["cut_off"] = float(np.average(inside["cut_off"].to_numpy(), weights=inside["length"].to_numpy()))
+            name = f"{low}-{high - 1}"
+            rows += [(run, split, None, name, metric, v, None, None, inside.height) for metric, v in values.items()]
     return pl.DataFrame(rows, schema={name: column.dtype for name, column in METRICS.columns.items()}, orient="row")

@@ -12,9 +12,10 @@ from phenolens.core.errors import DataError
 from phenolens.core.schemas import CONFUSION, METRICS, predictions_schema
 from phenolens.core.stats import group_bootstrap_weights, interval
 from phenolens.core.table import check, empty
-from phenolens.evaluate.weighted import Key, Prepared, prepare, weighted_metrics
+from phenolens.evaluate.weighted import CALIBRATION_BINS, Key, Prepared, prepare, weighted_metrics
 
 VOTE = "vote"
+MODEL_RUN = rf"^({VOTE}|run-\d+)$"  # runs of the model; all others are baselines
 SUM_TOLERANCE = 1e-3  # half-precision softmax
 
 
@@ -34,13 +35,19 @@ class Outcomes(NamedTuple):
 
 
 def metrics_table(
-    predictions: pl.DataFrame, groups: pl.DataFrame, labels: list[str], *, resamples: int = 1000, seed: int = 1
+    predictions: pl.DataFrame,
+    groups: pl.DataFrame,
+    labels: list[str],
+    *,
+    resamples: int = 1000,
+    seed: int = 1,
+    calibration_bins: int = CALIBRATION_BINS,
 ) -> pl.DataFrame:
     """Return METRICS of every run and split, over all classes and per class, with 95 % intervals over whole groups.
 
     Over all classes: accuracy, balanced_accuracy, f1_weighted, f1_macro, precision_weighted, recall_weighted, auroc_macro,
-    auroc_weighted (one class against the rest), auprc_macro (average precision), mcc, brier (two classes: 0 .. 1, more: 0 .. 2),
-    log_loss (nats), ece (expected calibration error, 15 bins). Per class: precision, recall, f1, auroc, auprc.
+    auroc_weighted (one class against the rest), auprc_macro, auprc_weighted (average precision), mcc, brier (two classes: 0 .. 1,
+    more: 0 .. 2), log_loss (nats), ece (expected calibration error). Per class: precision, recall, f1, auroc, auprc.
     A class that is missing from a split has n = 0 and null metrics, and averages leave it out. Runs of one split share
     their resamples.
 
@@ -54,6 +61,7 @@ def metrics_table(
     labels : classes, in the order of the columns p_<class>.
     resamples : bootstrap resamples; 0 leaves the intervals null.
     seed : of the resamples.
+    calibration_bins : equal bins of confidence for ece.
 
     Raises
     ------
@@ -63,8 +71,9 @@ def metrics_table(
     tables = [empty(METRICS)]
     for (run, split), part in predictions.group_by("run", "split", maintain_order=True):
         outcomes = as_outcomes(part, groups, labels)
+        prepared = prepare(outcomes.truth, outcomes.probabilities, outcomes.groups, calibration_bins)
         tables.append(
-            _summary(outcomes, labels, resamples, seed).select(
+            _summary(outcomes, prepared, labels, resamples, seed).select(
                 pl.lit(run).alias("run"), pl.lit(split).alias("split"), pl.all()
             )
         )
@@ -109,9 +118,8 @@ def as_outcomes(part: pl.DataFrame, groups: pl.DataFrame, labels: list[str]) -> 
     return Outcomes(part["sequence_id"].to_numpy(), truth, probabilities, codes)
 
 
-def _summary(outcomes: Outcomes, labels: list[str], resamples: int, seed: int) -> pl.DataFrame:
+def _summary(outcomes: Outcomes, prepared: Prepared, labels: list[str], resamples: int, seed: int) -> pl.DataFrame:
     """Return METRICS rows without run and split."""
-    prepared = prepare(outcomes.truth, outcomes.probabilities, outcomes.groups)
     estimates = weighted_metrics(prepared, np.ones((1, outcomes.groups.max() + 1)))
     samples = resampled([prepared], outcomes.groups, resamples, seed)[0]
     counts = np.bincount(outcomes.truth, minlength=len(labels))

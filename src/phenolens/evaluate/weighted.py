@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-CALIBRATION_BINS = 15  # equal bins of confidence, Guo et al., ICML 2017
+CALIBRATION_BINS = 15  # equal bins of confidence unless told otherwise, Guo et al., ICML 2017
 BLOCK_CELLS = 1 << 17  # weightings x sequences ranked at a time: small enough to stay in the processor's cache
 
 Key = tuple[int | None, str]
@@ -45,7 +45,9 @@ class Prepared(NamedTuple):
     present: np.ndarray
 
 
-def prepare(truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray) -> Prepared:
+def prepare(
+    truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, calibration_bins: int = CALIBRATION_BINS
+) -> Prepared:
     """Return the sums and orders from which `weighted_metrics` works.
 
     Parameters
@@ -53,6 +55,7 @@ def prepare(truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray) ->
     truth : int (n,), class of each sequence.
     probabilities : float64 (n, C), rows sum to 1.
     groups : int (n,), group of each sequence, 0 .. G-1.
+    calibration_bins : equal bins of confidence for the calibration error.
     """
     n, classes = probabilities.shape
     rows = np.arange(n)
@@ -61,17 +64,27 @@ def prepare(truth: np.ndarray, probabilities: np.ndarray, groups: np.ndarray) ->
     # as scikit-learn: two classes share one error, so that 0 .. 1 is the range of the binary score
     brier = ((probabilities - np.eye(classes)[truth]) ** 2).sum(axis=1) / (2 if classes == 2 else 1)
     surprise = -np.log(np.clip(probabilities[rows, truth], np.finfo(float).eps, 1 - np.finfo(float).eps))
-    # (0, 1/15], (1/15, 2/15] ...: the upper edge belongs to the bin
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+    bins = confidence_bins(confidence, calibration_bins)
     square = classes * classes
     kinds = [truth * classes + predicted, np.full(n, square), np.full(n, square + 1), square + 2 + bins]
     values = [np.ones(n), brier, surprise, (predicted == truth) - confidence]
     sums = coo_array(
         (np.concatenate(values), (np.concatenate(kinds), np.tile(groups, len(kinds)))),
-        shape=(square + 2 + CALIBRATION_BINS, int(groups.max()) + 1),
+        shape=(square + 2 + calibration_bins, int(groups.max()) + 1),
     ).tocsr()
     rankings = [rank(truth == c, probabilities[:, c], groups) for c in range(classes)]
     return Prepared(sums, rankings, np.bincount(truth, minlength=classes) > 0)
+
+
+def confidence_bins(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """Return the bin of each confidence, int (n,), 0 .. bins-1: (0, 1/bins], (1/bins, 2/bins] ..., the upper edge belongs to the bin.
+
+    Parameters
+    ----------
+    confidence : float (n,), probability of the predicted class.
+    bins : number of equal bins.
+    """
+    return np.asarray(np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1))
 
 
 def rank(positive: np.ndarray, score: np.ndarray, groups: np.ndarray) -> Ranking:
@@ -192,6 +205,7 @@ def _overall_metrics(
         "auroc_macro": macro(of_class["auroc"]),
         "auroc_weighted": by_support(of_class["auroc"]),
         "auprc_macro": macro(of_class["auprc"]),
+        "auprc_weighted": by_support(of_class["auprc"]),
         "mcc": _matthews(confusion),
     }
 

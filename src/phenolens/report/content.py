@@ -22,6 +22,7 @@ from phenolens.core.schemas import (
     STATISTICS,
     predictions_schema,
 )
+from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.settings import StudySettings
 from phenolens.core.table import Column, Schema, check, empty
 
@@ -41,6 +42,8 @@ SCHEMAS = {
     "metrics": METRICS,
     "confusion": CONFUSION,
     "comparison": COMPARISON,
+    "seeds": SEEDS,
+    "calibration": CALIBRATION,
     "profile": PROFILE,
     "regions": REGIONS,
     "enrichment": ENRICHMENT,
@@ -48,7 +51,7 @@ SCHEMAS = {
     "conservation": CONSERVATION,
     "region_genes": REGION_GENES,
 }
-AS_GIVEN = ("settings", "version", "quality", "model", "files", "versions", "seconds")
+AS_GIVEN = ("settings", "version", "quality", "model", "temperatures", "files", "versions", "seconds")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class PageContent:
     metrics : METRICS; runs run-0 ..., vote, and baselines; splits test, validation, random test.
     confusion : CONFUSION.
     comparison : COMPARISON.
+    seeds, calibration : SEEDS and CALIBRATION.
+    temperatures : run -> what `evaluate.calibration.temperatures` says of it.
     profile : PROFILE.
     regions, region_genes : REGIONS and REGION_GENES.
     enrichment, overlap, conservation : ENRICHMENT, OVERLAP, CONSERVATION.
@@ -87,6 +92,9 @@ class PageContent:
     metrics: pl.DataFrame | None = None
     confusion: pl.DataFrame | None = None
     comparison: pl.DataFrame | None = None
+    seeds: pl.DataFrame | None = None
+    calibration: pl.DataFrame | None = None
+    temperatures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     profile: pl.DataFrame | None = None
     regions: pl.DataFrame | None = None
     enrichment: pl.DataFrame | None = None
@@ -118,6 +126,9 @@ class Facts:
     metrics: pl.DataFrame
     confusion: pl.DataFrame
     comparison: pl.DataFrame
+    seeds: pl.DataFrame
+    calibration: pl.DataFrame
+    temperatures: Mapping[str, Mapping[str, Any]]
     profile: pl.DataFrame
     regions: pl.DataFrame
     enrichment: pl.DataFrame

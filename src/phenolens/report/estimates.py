@@ -18,6 +18,7 @@ NAMES = {
     "precision_weighted": "Precision (weighted)",
     "recall_weighted": "Recall (weighted)",
     "auroc_weighted": "AUROC (weighted)",
+    "auprc_weighted": "AUPRC (weighted)",
     "brier": "Brier score",
     "log_loss": "Log loss",
     "ece": "Calibration error",
@@ -63,6 +64,7 @@ def run_name(run: str, kmer: int = 6) -> str:
         "k-mer logistic": f"{kmer}-mer logistic regression",
         "nearest neighbour": "Nearest neighbour",
         "composition": "Length and GC content only",
+        "length": "Length only",
     }
     return known.get(run, run)
 

@@ -1,6 +1,7 @@
 """Figures of how good the model is: metrics with intervals, ROC curves, confusion matrix, loss, metrics by length."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -210,18 +211,20 @@ def loss_figure(history: pl.DataFrame) -> Figure | None:
 
 
 @styled
-def by_length_figure(bins: pl.DataFrame, lengths: np.ndarray, *, metric: str, longest: int | None) -> Figure | None:
+def by_length_figure(
+    bins: pl.DataFrame, lengths: np.ndarray, *, metric: str, longest: int | None, alone: pl.DataFrame | None = None
+) -> Figure | None:
     """Return a metric per length bin with its interval, above it the histogram of test lengths; None without a bin that has a value.
 
     Parameters
     ----------
-    bins : rows of METRICS of one run, split and metric, bin not null.
+    bins : columns bin, value, low, high of one run, split and metric, as in METRICS, bin not null.
     lengths : int (n,), lengths of the test sequences in bases; may be empty.
     metric : its name in METRICS.
     longest : bases of the longest sequence that the model reads whole, drawn as a line; None where unknown.
+    alone : the same columns of the length-only baseline, drawn in grey beside; None where there is none.
     """
-    rows = [(estimates.bin_edges(r["bin"]), r) for r in bins.drop_nulls("value").iter_rows(named=True)]
-    placed = sorted(((edges, r) for edges, r in rows if edges), key=lambda pair: pair[0])
+    placed = _placed(bins)
     if not placed:
         return None
     figure = blank(height=4.0)
@@ -231,12 +234,15 @@ def by_length_figure(bins: pl.DataFrame, lengths: np.ndarray, *, metric: str, lo
     if len(inside):
         above.hist(inside, np.geomspace(low, high, 49), color=COLOURS[7], alpha=0.5)
     above.set_ylabel("Sequences")
-    for edges, row in placed:
-        middle = float(np.sqrt(edges[0] * edges[1]))
-        if row["low"] is not None and row["high"] is not None:
-            axes.plot([middle] * 2, [row["low"], row["high"]], color=COLOURS[0], linewidth=1.6)
-        axes.plot(edges, [row["value"]] * 2, color=COLOURS[0], linewidth=3, solid_capstyle="butt")
-        axes.plot([middle], [row["value"]], "o", color=COLOURS[0], markersize=6, markeredgecolor=PAPER)
+    for drawn, tint, shift in ((_placed(alone), SOFT, 0.42), (placed, COLOURS[0], 0.5)):
+        for edges, row in drawn:
+            middle = float(edges[0] ** (1 - shift) * edges[1] ** shift)  # on the logarithmic axis
+            if row["low"] is not None and row["high"] is not None:
+                axes.plot([middle] * 2, [row["low"], row["high"]], color=tint, linewidth=1.6)
+            axes.plot(
+                edges, [row["value"]] * 2, color=tint, linewidth=3 if tint != SOFT else 1.5, solid_capstyle="butt"
+            )
+            axes.plot([middle], [row["value"]], "o", color=tint, markersize=6, markeredgecolor=PAPER)
     for panel in (above, axes):
         if longest is not None and low < longest < high:
             panel.axvline(longest, color=COLOURS[1], linestyle=(0, (3, 3)), linewidth=1.2)
@@ -244,3 +250,11 @@ def by_length_figure(bins: pl.DataFrame, lengths: np.ndarray, *, metric: str, lo
     axes.set(xlabel="Length of the sequence (bases, logarithmic)", ylabel=estimates.metric_name(metric))
     lines_behind(axes, "y")
     return figure
+
+
+def _placed(bins: pl.DataFrame | None) -> list[tuple[tuple[float, float], dict[str, Any]]]:
+    """Return ((shortest, longest), row) of every bin that has a value and edges, short ones first."""
+    if bins is None:
+        return []
+    rows = [(estimates.bin_edges(r["bin"]), r) for r in bins.drop_nulls("value").iter_rows(named=True)]
+    return sorted(((edges, r) for edges, r in rows if edges), key=lambda pair: pair[0])

@@ -15,6 +15,7 @@ TERMS = {
     "Baseline": "A simple method on the same sequences; a model that does not beat it has learned nothing more than what the baseline sees.",
     "Bootstrap": "Drawing the data again and again with replacement, to see how much a number would vary; here whole groups are drawn.",
     "Brier score": "Mean squared distance between the predicted probabilities and the truth; 0 is perfect.",
+    "Calibration curve": "How often a model is right, for predictions that it is equally sure of.",
     "Calibration error": "How far predicted probabilities are from the share that is really right; 0 is perfect.",
     "Class": "One of the kinds of sequence that the model has to tell apart.",
     "Confusion matrix": "Table of true against predicted classes.",
@@ -49,6 +50,8 @@ TERMS = {
     "SMD": "Standardised mean difference: difference of two means in units of the standard deviation; within ±0.1 counts as alike.",
     "Soft-masked": "Bases in lower case, which the genome's makers found to be repeats.",
     "Split": "Division into training (the model learns from it), validation (decides when to stop) and test (used once, at the end).",
+    "Standard error": "How much a mean would vary if it were taken again; here over runs with other seeds.",
+    "Temperature": "Number that a model's logits are divided by, fitted on validation, so that it is as sure as it is right; above 1 makes it less sure.",
     "Token": "Piece of sequence that the model reads as one unit, for example a 6-mer.",
     "Vote": "Mean of the probabilities of several runs of the same model with different seeds.",
 }

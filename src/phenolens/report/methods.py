@@ -10,6 +10,7 @@ from phenolens.report.methods_dataset import dataset_text, split_text
 CUTS = {
     "head_tail": "longer sequences keep both ends",
     "head": "longer sequences keep their beginning",
+    "windows": "longer sequences are read in windows whose logits are averaged",
     "paper": "of longer sequences the first 300 and last 212 6-mers are kept",
 }
 
@@ -67,8 +68,14 @@ def _evaluation(facts: Facts) -> str:
         written += f"Intervals are 95 % percentile intervals of {text.count(settings.bootstrap)} bootstrap resamples of whole groups. "
     written += (
         f"Baselines were trained on the same split: logistic regression on {settings.kmer}-mer frequencies, nearest neighbour by {settings.kmer}-mer similarity, "
-        f"and length with GC content only. Metrics by length: {settings.length_bins} equal bins of log length; bins with fewer than {text.plural(settings.min_bin, 'sequence')} merged."
+        f"length with GC content, and length only. Metrics by length: {settings.length_bins} equal bins of log length; bins with fewer than {text.plural(settings.min_bin, 'sequence')} merged."
     )
+    written += (
+        f" Calibration: {settings.calibration_bins} equal bins of confidence; the interval of each bin's accuracy is Wilson's, with the number of groups as size. A temperature "
+        "per run (Guo et al., ICML 2017) minimises the log loss of the validation sequences; metrics are of the probabilities before it."
+    )
+    if settings.both_strands:
+        written += " The probabilities of a sequence and of its reverse complement were averaged."
     if facts.settings.train.random_split:
         written += " To show what leakage would claim, one more model was trained and tested on a random split of the same sequences."
     return written

@@ -19,15 +19,17 @@ from phenolens.report.content import Facts, PageContent, tidy
 from phenolens.report.figures import svg
 from phenolens.report.glossary import TERMS, glossary
 from phenolens.report.methods import methods
+from phenolens.report.sections_calibration import calibration
 from phenolens.report.sections_data import asked, data
+from phenolens.report.sections_length import length
 from phenolens.report.sections_meaning import conservation, overlap
-from phenolens.report.sections_performance import length, performance
+from phenolens.report.sections_performance import performance
 from phenolens.report.sections_reading import alrw, motifs, regions
 from phenolens.report.summary import summary
 
 __all__ = ["PageContent", "page", "page_tables"]
 
-STAGES = (summary, asked, data, performance, length, alrw, regions, motifs, overlap, conservation, methods)
+STAGES = (summary, asked, data, performance, calibration, length, alrw, regions, motifs, overlap, conservation, methods)
 
 
 def page(content: PageContent) -> str:

@@ -1,4 +1,4 @@
-"""Sections: how good the model is beside baselines and a random split, and how that depends on length."""
+"""Section: how good the model is, beside baselines and a random split."""
 
 from functools import partial
 
@@ -21,7 +21,6 @@ from phenolens.report.blocks import (
 from phenolens.report.content import Facts
 from phenolens.report.figures_performance import (
     FEW,
-    by_length_figure,
     confusion_figure,
     loss_figure,
     metrics_figure,
@@ -54,6 +53,7 @@ def performance(facts: Facts) -> Section:
             ),
             _by_run("all-metrics", "All metrics of all runs on the test sequences.", facts, None),
             *_by_class(facts, run),
+            *_seeds(facts),
             *_comparison(facts),
         ]
     blocks += [*_confusion(facts, run), *_roc(facts, run), *_random(facts, run), *_loss(facts)]
@@ -130,6 +130,28 @@ def _by_class(facts: Facts, run: str | None) -> list[Block]:
             columns,
         )
     ]
+
+
+def _seeds(facts: Facts) -> list[Block]:
+    """Return the table of mean and standard error over the runs of the model; nothing where there is one run."""
+    table = facts.seeds.filter((pl.col("split") == "test") & pl.col("class").is_null())
+    present = [m for m in estimates.NAMES if m in table["metric"]] + sorted(set(table["metric"]) - set(estimates.NAMES))
+    if not present:
+        return []
+    rows = pl.concat([table.filter(metric=metric) for metric in present])
+    columns = (
+        Column("Metric", lambda row: estimates.metric_name(row["metric"])),
+        numbers("Mean", "mean"),
+        numbers("Standard error", "sem"),
+        numbers("Lowest", "min"),
+        numbers("Highest", "max"),
+        counts("Runs", "runs"),
+    )
+    caption = (
+        "How much the test metrics vary from run to run. The runs differ in their seed only and saw the same sequences: "
+        "this is the chance of training, the 95 % intervals above are the chance of the sequences."
+    )
+    return [Table("seeds", caption, rows, columns, folded=len(rows) > 8)]
 
 
 def _comparison(facts: Facts) -> list[Block]:
@@ -230,57 +252,3 @@ def _loss(facts: Facts) -> list[Block]:
             "The run holds no training history.",
         )
     ]
-
-
-def length(facts: Facts) -> Section:
-    """Return the section on metrics by length of the sequence."""
-    title, run = "Length of the sequences", estimates.headline_run(facts.metrics)
-    table = facts.metrics.filter(
-        (pl.col("run") == (run or ""))
-        & (pl.col("split") == "test")
-        & pl.col("class").is_null()
-        & pl.col("bin").is_not_null()
-    )
-    present = [
-        m for m in estimates.HEADLINES if table.filter((pl.col("metric") == m) & pl.col("value").is_not_null()).height
-    ]
-    if not present:
-        return Section("length", title, "The run holds no metrics by length, so nothing is shown.", [])
-    rows = table.filter(pl.col("metric") == present[0]).with_columns(
-        _edge=pl.col("bin").str.extract(r"^([\d.]+)").cast(pl.Float64)
-    )
-    rows = rows.sort("_edge").drop("_edge")
-    values = rows.drop_nulls("value").sort("value")
-    worst, best = values.row(0, named=True), values.row(-1, named=True)
-    name = estimates.metric_name(present[0])
-    lead = (
-        f"All test sequences are in one length bin, {text.span(worst['bin'])} bases, so the influence of length is not shown."
-        if rows.height == 1
-        else f"Over {text.plural(rows.height, 'length bin')}, {name} is lowest at {text.span(worst['bin'])} bases, "
-        f"{text.interval(worst['value'], worst['low'], worst['high'])}, and highest at {text.span(best['bin'])} bases, {text.interval(best['value'], best['low'], best['high'])}."
-    )
-    test = facts.sequences.filter(pl.col("split") == "test")["sequence"].str.len_bytes().to_numpy()
-    longest = facts.model.get("longest")
-    limit = longest if isinstance(longest, int) else None
-    line = f" Dashed line: {text.count(limit)} bases, the longest sequence the model reads whole." if limit else ""
-    blocks: list[Block] = [
-        Figure(
-            "by-length",
-            f"{name} by length of the sequence",
-            f"Above: how long the test sequences are. Below: {name} of the model in each length bin with its 95 % interval.{line}",
-            partial(by_length_figure, rows, test, metric=present[0], longest=limit),
-            "The length bins cannot be placed on an axis.",
-        ),
-        Table(
-            "metrics-by-length",
-            f"{name} of the model per length bin; bins with few sequences are merged.",
-            rows,
-            (
-                Column("Length (bases)", lambda row: text.span(row["bin"])),
-                counts("Test sequences", "n"),
-                intervals(name, "value", "low", "high"),
-            ),
-            shown=max(facts.top, 20),
-        ),
-    ]
-    return Section("length", title, lead, blocks)
