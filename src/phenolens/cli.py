@@ -227,6 +227,35 @@ def predict(
     sys.stdout.write(classify.predict_file(model, sequences, genome, batch_size=batch_size).write_csv(separator="\t"))
 
 
+@app.command(short_help="two finished runs side by side, on the same sequences")
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN1", help="run folder", show_default=False)],
+    second: Annotated[Path, typer.Argument(metavar="RUN2", help="run folder", show_default=False)],
+    split: Annotated[str, typer.Option(help="validation, test, random validation or random test")] = "test",
+    run: Annotated[
+        str | None,
+        typer.Option(
+            help="vote, run-0 ... or a baseline (default: vote if both have it, else run-0)", show_default=False
+        ),
+    ] = None,
+    tsv: Annotated[
+        Path | None, typer.Option("--tsv", metavar="FILE", help="write the table there too", show_default=False)
+    ] = None,
+) -> None:
+    """phenolens compare small-run large-run
+
+    Two finished runs side by side: every metric, their difference with a 95 % interval (whole groups resampled, the same for
+    both), and McNemar's exact test for accuracy.
+    """
+    from phenolens import comparing
+
+    compared = comparing.compare(first, second, split=split, run=run)
+    if tsv:
+        comparing.write(compared, tsv)
+    for line in comparing.as_lines(compared, first, second):
+        print(line)
+
+
 @app.command(short_help="list what can be named in train.model")
 def models() -> None:
     """phenolens models
