@@ -2,12 +2,14 @@
 
 import pytest
 from tiny import random_sequences
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import EsmTokenizer, PreTrainedTokenizerFast
 
 from phenolens.core.errors import DataError
 from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.gate import gate, quality
 from phenolens.model.tokens import encode
-from phenolens.model.vocabulary import bpe_rule, kmer_rule, kmer_vocabulary
+from phenolens.model.vocabulary import bpe_rule, kmer_rule, kmer_vocabulary, tokenizer_rule
 
 
 def train_settings(**changes):
@@ -70,3 +72,59 @@ def test_what_is_cut_off_is_a_note_and_stops_nothing():
     assert found.note == f"20 tokens per sequence, {1 - 400 / whole:.0%} of all tokens cut off"
     own = own._replace(cut="windows")
     assert "cut off" not in gate(own, encode(own, sequences), sequences).note
+
+
+ENGLISH = (
+    "the quick brown fox jumps over the lazy dog while seven wizards make toxic brew for the evil queen and her jack "
+    * 30
+)
+
+
+def fast(inner, **special):
+    return tokenizer_rule(PreTrainedTokenizerFast(tokenizer_object=inner, **special), train_settings())
+
+
+def test_gate_stops_a_tokenizer_of_english_that_knows_every_letter_of_dna():
+    """Byte-level BPE, as GPT-2's own: no unknown token ever, and tokens that mean nothing."""
+    inner = Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=500, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet, show_progress=False
+    )
+    inner.train_from_iterator([ENGLISH], trainer)
+    own, dna = fast(inner, eos_token="<|endoftext|>"), random_sequences(3, 200, 9)
+    tokens = encode(own, dna)
+    assert quality(own, tokens, dna)[:2] == (0, 0)
+    with pytest.raises(DataError, match=r"tokenizer: made for other text than DNA: \d\d.*choose a model of DNA"):
+        gate(own, tokens, dna)
+    assert gate(own._replace(max_unknown=1.0), tokens, dna).unknown == 0  # for whoever means it
+
+
+def test_gate_stops_a_tokenizer_that_leaves_letters_out_without_a_word():
+    """BPE without an unknown token and without G: Hugging Face returns fewer tokens and says nothing."""
+    own = fast(Tokenizer(models.BPE(vocab={"[PAD]": 0, "A": 1, "C": 2, "T": 3}, merges=[])), pad_token="[PAD]")
+    sequences = ["ACGTACGTNN" * 6, "TTTT"]
+    assert len(own.tokenizer(sequences[0])["input_ids"]) == 36
+    tokens = encode(own, sequences)
+    assert tokens.dropped.tolist() == [12, 0]
+    with pytest.raises(DataError, match=r"leaves out 23\.1% of their bases without a token; expected at most 5\.0%"):
+        gate(own, tokens, sequences)
+    with pytest.raises(DataError, match=r"leaves out 100\.0% of their bases"):
+        gate(own, encode(own, ["GGGG"]), ["GGGG"])
+
+
+def test_gate_stops_a_model_of_proteins(tmp_path):
+    (tmp_path / "vocab.txt").write_text(
+        "\n".join(["<cls>", "<pad>", "<eos>", "<unk>", *"LAGVSERTIDPKQNFYMHWCXBUZO.-", "<mask>"])
+    )
+    own, dna = tokenizer_rule(EsmTokenizer(str(tmp_path / "vocab.txt")), train_settings()), random_sequences(3, 50, 9)
+    with pytest.raises(DataError, match="made for other text than DNA"):
+        gate(own, encode(own, dna), dna)
+
+
+def test_no_base_is_left_out_by_kmers_blocks_and_bpe_whatever_the_letters():
+    sequences = ["ACGTNRYACGTAC", "", "NN", "acg"]
+    bpe = bpe_rule(random_sequences(5, 100, 6), 300, train_settings(max_tokens=6))
+    for own in (rule(3), bpe):
+        assert encode(own, sequences).dropped.tolist() == [0, 0, 0, 0]

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -36,18 +37,61 @@ def spans_of(tokens, i):
     return [tuple(s) for s in tokens.spans[tokens.offsets[i] : tokens.offsets[i + 1]].tolist()]
 
 
+def realistic(n, seed):
+    """Sequences of 1-2,000 bases with single N, runs of N, other letters, and stretches of lower case."""
+    rng, found = np.random.default_rng(seed), ["", "ACG", "acgtn"]
+    for length in rng.integers(1, 2001, size=n):
+        letters = rng.choice(list("ACGT"), size=length)
+        letters[rng.random(length) < rng.choice([0, 0, 0.01])] = "N"
+        letters[rng.random(length) < rng.choice([0, 0, 0.01])] = rng.choice(list("RYK"))
+        start, end = np.sort(rng.integers(0, length + 1, size=2))
+        letters[start : start + rng.choice([0, 0, 30])] = "N"
+        text = "".join(letters)
+        found.append(text[:start] + text[start:end].lower() + text[end:])
+    return found
+
+
+def both_ways(vocabulary, k, sequences):
+    """Our ids are Hugging Face's on joined k-mers; turned into words by Hugging Face and laid on our spans they spell the sequence."""
+    own, tokenizer = (
+        kmer_rule(vocabulary, train_settings(max_tokens=2002)),
+        BertTokenizer(vocab=vocabulary, do_lower_case=False),
+    )
+    tokens = encode(own, sequences)
+    assert [ids_of(tokens, i) for i in range(len(sequences))] == tokenizer([" ".join(kmers(s, k)) for s in sequences])[
+        "input_ids"
+    ]
+    for i, sequence in enumerate(sequences):
+        words, spelled = tokenizer.convert_ids_to_tokens(ids_of(tokens, i)), ["?"] * len(sequence)
+        for word, (start, end) in zip(words[1:-1], spans_of(tokens, i)[1:-1], strict=True):
+            if word != "[UNK]":
+                spelled[start:end] = word
+        known = re.sub(f"[ACGT]{{{k},}}", lambda run: "!" * len(run[0]), sequence.upper())
+        assert "".join(spelled) == "".join(s if c == "!" else "?" for s, c in zip(sequence.upper(), known, strict=True))
+
+
 @pytest.mark.parametrize("k", [3, 4, 5, 6])
 def test_kmer_ids_equal_hugging_faces_on_joined_kmers(k):
-    tokenizer, own = hugging_face(k), rule(k)
-
     @settings(max_examples=20, deadline=None)
     @given(DNA)
     def equal(sequences):
-        tokens = encode(own, sequences)
-        expected = tokenizer([" ".join(kmers(s, k)) for s in sequences])["input_ids"]
-        assert [ids_of(tokens, i) for i in range(len(sequences))] == expected
+        both_ways(kmer_vocabulary(k), k, sequences)
 
     equal()
+
+
+def test_ids_and_spans_of_dnaberts_layout_on_many_sequences_both_ways():
+    both_ways(kmer_vocabulary(6), 6, realistic(150, 1))
+
+
+@pytest.mark.shared_data
+def test_ids_and_spans_of_dnaberts_own_vocabulary_both_ways():
+    source = SHARED / "tokenizers" / "dnabert_k6" / "vocab.txt"
+    if not source.is_file():
+        pytest.skip("DNABERT's vocabulary is not here")
+    words = source.read_text().split()
+    assert list(kmer_vocabulary(6)) == words
+    both_ways({word: i for i, word in enumerate(words)}, 6, realistic(150, 2))
 
 
 @settings(max_examples=40, deadline=None)
@@ -154,11 +198,3 @@ def test_padded_rows_hold_their_tokens_and_never_an_empty_mask():
     assert (ids[mask == 0] == own.pad).all()
     assert (spans[mask == 0] == -1).all()
     assert spans[2].tolist() == [list(s) for s in spans_of(tokens, 0)]
-
-
-@pytest.mark.shared_data
-def test_vocabulary_is_dnaberts_own():
-    source = SHARED / "tokenizers" / "dnabert_k6" / "vocab.txt"
-    if not source.is_file():
-        pytest.skip("DNABERT's vocabulary is not here")
-    assert list(kmer_vocabulary(6)) == source.read_text().split()

@@ -1,16 +1,30 @@
 """The silent roads to an all-[UNK] input: raw letters, vocab_file=, a folder with vocab.txt only, lower case."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny import random_sequences
 from tokenizers import Tokenizer, models
-from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, BertTokenizer, EsmTokenizer, PreTrainedTokenizerFast
 
-from phenolens.core.errors import InputError
+from phenolens.core.errors import DataError, InputError
 from phenolens.core.settings_learn import TrainSettings
+from phenolens.model.gate import gate
 from phenolens.model.tokens import encode
-from phenolens.model.vocabulary import bpe_rule, folder_rule, kmer_length, kmer_rule, kmer_vocabulary, save_tokenizer
+from phenolens.model.vocabulary import (
+    bpe_rule,
+    folder_rule,
+    foreign_share,
+    kmer_length,
+    kmer_rule,
+    kmer_vocabulary,
+    save_tokenizer,
+    tokenizer_rule,
+)
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 SETTINGS = TrainSettings.model_validate({})
 
@@ -30,34 +44,82 @@ def test_kmer_length_tells_kmers_from_other_words_of_bases():
     assert kmer_length([]) == 0
 
 
+def joined(sequence, k=6):
+    return " ".join(sequence[i : i + k] for i in range(len(sequence) - k + 1))
+
+
+def bert_folder(folder, road):
+    """Write a DNABERT folder as one may find it, and return Hugging Face's own tokenizer of it."""
+    vocabulary = kmer_vocabulary(6)
+    (folder / "config.json").write_text('{"model_type": "bert"}')
+    if road != "tokenizer.json only":
+        (folder / "vocab.txt").write_text("".join(f"{t}\n" for t in vocabulary))
+    if road == "DNABERT's own settings":
+        (folder / "tokenizer_config.json").write_text('{"do_lower_case": true, "max_len": 512}')
+    if road == "vocab_file=":
+        BertTokenizer(vocab_file=str(folder / "vocab.txt"), do_lower_case=False).save_pretrained(folder)
+    if road in ("raw letters", "lower case", "tokenizer.json only"):
+        BertTokenizer(vocab=vocabulary, do_lower_case=False).save_pretrained(folder)
+    return AutoTokenizer.from_pretrained(folder)
+
+
 @pytest.mark.parametrize(
-    "road", ["vocab.txt only", "lower-casing tokenizer", "five-token tokenizer", "tokenizer.json only"]
+    ("road", "as_given"),
+    [
+        ("raw letters", str),
+        ("vocab_file=", joined),
+        ("vocab.txt only", joined),
+        ("DNABERT's own settings", joined),
+        ("lower case", lambda s: joined(s.lower())),
+        ("tokenizer.json only", lambda s: joined(s.lower())),
+    ],
 )
 @pytest.mark.parametrize("case", [str.upper, str.lower])
-def test_folders_that_hugging_face_reads_as_unknown_give_kmers(tmp_path, road, case):
-    vocabulary = kmer_vocabulary(6)
-    if road == "lower-casing tokenizer":
-        BertTokenizer(vocab=vocabulary, do_lower_case=True).save_pretrained(tmp_path)
-    if road == "tokenizer.json only":
-        BertTokenizer(vocab=vocabulary, do_lower_case=False).save_pretrained(tmp_path)
-    else:
-        (tmp_path / "vocab.txt").write_text("".join(f"{t}\n" for t in vocabulary))
-    if road == "five-token tokenizer":  # what BertTokenizer(vocab_file=...) makes of the file
-        BertTokenizer(vocab_file=str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
+def test_roads_that_hugging_face_reads_as_unknown_alone_give_kmers(tmp_path, road, as_given, case):
+    sequences = random_sequences(3, 50, 1)
+    silent = bert_folder(tmp_path, road)
+    for sequence in sequences:
+        assert set(silent(as_given(sequence), add_special_tokens=False)["input_ids"]) == {
+            1
+        }  # [UNK], and no word about it
     rule = folder_rule(tmp_path, SETTINGS)
-    sequences = [case(s) for s in random_sequences(3, 50, 1)]
-    expected = encode(kmer_rule(vocabulary, SETTINGS), sequences)
+    tokens = encode(rule, [case(s) for s in sequences])
+    right = BertTokenizer(vocab=kmer_vocabulary(6), do_lower_case=False)([joined(s) for s in sequences])["input_ids"]
     assert rule.k == 6
-    assert encode(rule, sequences).ids.tolist() == expected.ids.tolist()
-    assert (expected.ids[1:46] >= 5).all()
+    assert [ids.tolist() for ids in np.split(tokens.ids, tokens.offsets[1:-1])] == right
+    assert gate(rule, tokens, sequences).unknown == 0
+
+
+@pytest.mark.parametrize("road", ["vocab_file=", "one word missing"])
+def test_roads_without_a_way_out_stop_at_the_gate(tmp_path, road):
+    """The five tokens that vocab_file= leaves, without the file; and a vocabulary that is not all k-mers, given raw letters."""
+    words = dict(list(kmer_vocabulary(6).items())[: 5 if road == "vocab_file=" else -1])
+    BertTokenizer(vocab=words, do_lower_case=False).save_pretrained(tmp_path)
+    rule, sequences = folder_rule(tmp_path, SETTINGS), random_sequences(3, 50, 1)
+    tokens = encode(rule, sequences)
+    assert set(tokens.ids.tolist()) == {1, 2, 3}
+    with pytest.raises(
+        DataError, match=r"100.0% of their tokens are unknown.*a model whose tokenizer knows these letters"
+    ):
+        gate(rule, tokens, sequences)
+
+
+@pytest.mark.shared_data
+def test_dnaberts_own_folder_is_unknown_to_hugging_face_and_read_here():
+    folder = SHARED / "tokenizers" / "dnabert_k6"
+    if not folder.is_dir():
+        pytest.skip("DNABERT's tokenizer is not here")
+    sequence = random_sequences(1, 60, 5)[0]
+    assert set(BertTokenizer.from_pretrained(folder)(joined(sequence))["input_ids"][1:-1]) == {1}
+    assert (encode(folder_rule(folder, SETTINGS), [sequence]).ids[1:-1] > 4).all()
 
 
 def test_saved_kmer_tokenizer_reads_joined_kmers_in_autotokenizer(tmp_path):
     rule = kmer_rule(kmer_vocabulary(5), SETTINGS)
     save_tokenizer(rule, tmp_path)
     sequence = random_sequences(1, 40, 2)[0]
-    joined = " ".join(sequence[i : i + 5] for i in range(36))
-    assert AutoTokenizer.from_pretrained(tmp_path)(joined)["input_ids"] == encode(rule, [sequence]).ids.tolist()
+    text = joined(sequence, 5)
+    assert AutoTokenizer.from_pretrained(tmp_path)(text)["input_ids"] == encode(rule, [sequence]).ids.tolist()
     assert (tmp_path / "vocab.txt").read_text().split() == list(kmer_vocabulary(5))
 
 
@@ -75,6 +137,43 @@ def test_tokenizer_of_lower_case_letters_gets_lower_case(tmp_path):
     inner = Tokenizer(models.BPE(vocab=letters, merges=[], unk_token="<unk>"))
     PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="<pad>", unk_token="<unk>").save_pretrained(tmp_path)
     assert encode(folder_rule(tmp_path, SETTINGS), ["ACgtN"]).ids.tolist() == [2, 3, 4, 5, 1]
+
+
+def test_cutting_and_filling_up_saved_in_a_tokenizer_are_switched_off(tmp_path):
+    sequences = random_sequences(4, 90, 4)
+    plain = bpe_rule(sequences, 300, SETTINGS).tokenizer
+    sequences[1] = sequences[1][:20]
+    expected = [plain(s)["input_ids"] for s in sequences]
+    plain.backend_tokenizer.enable_truncation(10)
+    plain.backend_tokenizer.enable_padding(length=64)
+    plain.backend_tokenizer.save(str(tmp_path / "tokenizer.json"))
+    loaded = PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"), pad_token="<|endoftext|>")
+    tokens = encode(tokenizer_rule(loaded, SETTINGS), sequences)
+    assert [ids.tolist() for ids in np.split(tokens.ids, tokens.offsets[1:-1])] == expected
+
+
+def test_foreign_words_are_those_with_letters_that_no_dna_has():
+    assert foreign_share(["[PAD]", "<s>", "A", "C", "Z", "ACGT", "##NR", "the", "\u0120of"]) == 0.5
+    assert foreign_share(kmer_vocabulary(3)) == 0
+    assert foreign_share(["<cls>", *"LAGVSERTIDPKQNFYMHWCXBUZO.-"]) == 1  # proteins
+    assert foreign_share([*"ACGTN"]) == foreign_share([chr(i) for i in range(256)]) == foreign_share([]) == 0
+
+
+def test_blocks_are_saved_with_their_tokenizer_and_read_again(tmp_path):
+    (tmp_path / "vocab.txt").write_text("\n".join(["<unk>", "<pad>", "<mask>", "<cls>", *"ATCGN"]))
+    first = tokenizer_rule(EsmTokenizer(str(tmp_path / "vocab.txt"), eos_token=None), SETTINGS)
+    save_tokenizer(first, tmp_path / "saved")
+    again = folder_rule(tmp_path / "saved", SETTINGS)
+    for rule in (first, again):
+        assert (rule.kind, rule.k) == ("blocks", 1)
+        assert encode(rule, ["ACGTNR"]).ids.tolist() == [3, 4, 6, 7, 5, 8, 0]
+
+
+def test_a_slow_tokenizer_that_is_not_blocks_is_refused(tmp_path):
+    (tmp_path / "vocab.txt").write_text("\n".join(["<unk>", "<pad>", "<mask>", "<cls>", "<eos>", *"ATCG", "AC", "ACG"]))
+    EsmTokenizer(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="does not tell which bases a token covers; expected a fast tokenizer"):
+        folder_rule(tmp_path, SETTINGS)
 
 
 def test_special_tokens_of_a_tokenizer_frame_the_cut_sequence(tmp_path):

@@ -37,22 +37,23 @@ def block_table(words: dict[str, int], *, joins: bool) -> Blocks | None:
 
     Parameters
     ----------
-    words : word -> id, without special tokens; in one case. Those with other characters than letters are passed over.
+    words : word -> id, without special tokens. Of upper and lower case the upper one counts where it has the four letters.
+        Longer words with other characters than letters are passed over.
     joins : as in `Blocks`.
     """
-    plain = [word for word in words if word.isascii() and word.isalpha()]
-    ids = {word.upper(): words[word] for word in plain}
-    longer = {word for word in ids if len(word) > 1}
-    k = max(map(len, longer), default=1)
-    if len(ids) < len(plain) or not set(BASES) <= ids.keys() or k > MOST_BASES:
-        return None
-    kmers = ["".join(word) for word in itertools.product(BASES, repeat=k)]
-    if k > 1 and longer != set(kmers):
-        return None
-    letters = np.full(256, -1, dtype=np.int32)
-    for letter in ids.keys() - longer:
-        letters[[ord(letter), ord(letter.lower())]] = ids[letter]
-    return Blocks(k, np.array([ids[kmer] for kmer in kmers], dtype=np.int32), letters, joins)
+    plain = {word: i for word, i in words.items() if word.isascii() and (len(word) == 1 or word.isalpha())}
+    for case in (str.upper, str.lower):
+        ids = {word.upper(): i for word, i in plain.items() if case(word) == word}
+        longer = {word for word in ids if len(word) > 1}
+        k = max(map(len, longer), default=1)
+        if set(BASES) <= ids.keys() and k <= MOST_BASES:
+            kmers = ["".join(word) for word in itertools.product(BASES, repeat=k)]
+            if longer == (set(kmers) if k > 1 else set()):
+                letters = np.full(256, -1, dtype=np.int32)
+                for letter in ids.keys() - longer:
+                    letters[[ord(letter), ord(letter.lower())]] = ids[letter]
+                return Blocks(k, np.array([ids[kmer] for kmer in kmers], dtype=np.int32), letters, joins)
+    return None
 
 
 def block_tokens(

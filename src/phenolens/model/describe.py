@@ -7,10 +7,13 @@ from phenolens.model.registry import REGISTRY
 
 
 def describe(loaded: Loaded) -> dict[str, Any]:
-    """Return name, from_scratch (random weights at the start), parameters, tokens (a sentence), longest (bases that fit uncut; null for BPE), labels and notes, JSON-able."""
+    """Return name, from_scratch (random weights at the start), parameters, tokens (a sentence), longest (bases that fit uncut; null for BPE, and for windows, which cut nothing), labels and notes, JSON-able."""
     rule = loaded.rule
-    room = rule.max_tokens - len(rule.prefix) - len(rule.suffix)
-    if rule.kind == "kmer":
+    longest = {"kmer": rule.room + rule.k - 1, "blocks": rule.room * rule.k}.get(rule.kind)
+    if rule.kind == "blocks":
+        unit = "single letters" if rule.k == 1 else f"{rule.k}-mers side by side and single letters for the rest"
+        tokens = f"{unit}, at most {rule.max_tokens} tokens with the special ones"
+    elif rule.kind == "kmer":
         tokens = f"overlapping {rule.k}-mers, at most {rule.max_tokens} tokens with the special ones"
     else:
         tokens = f"the model's own tokenizer ({len(rule.tokenizer):,} entries), at most {rule.max_tokens} tokens with the special ones"
@@ -20,7 +23,7 @@ def describe(loaded: Loaded) -> dict[str, Any]:
         "family": loaded.model.config.model_type,
         "parameters": sum(p.numel() for p in loaded.model.parameters()),
         "tokens": tokens,
-        "longest": room + rule.k - 1 if rule.kind == "kmer" else None,
+        "longest": longest if rule.cut != "windows" else None,
         "labels": list(loaded.labels),
         "notes": list(loaded.notes),
     }

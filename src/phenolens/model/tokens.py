@@ -14,6 +14,7 @@ import numpy as np
 from phenolens.core.kmers import LETTERS, kmer_codes
 from phenolens.model.blocks import Blocks, block_tokens
 from phenolens.model.cut import Pieces, pieces
+from phenolens.model.offsets import offset_tokens
 
 _CODES = LETTERS.tobytes()
 
@@ -34,6 +35,7 @@ class TokenRule(NamedTuple):
     tokenizer : Hugging Face tokenizer, fast but for blocks; None for overlapping k-mers.
     upper : whether sequences are upper-cased (a tokenizer that knows only lower-case letters gets lower case).
     foreign : share of the vocabulary's words that no DNA can give; see `vocabulary.foreign_share`.
+    left_out : letters that a tokenizer leaves out without counting them; see `letters_left_out`.
     """
 
     kind: Literal["kmer", "blocks", "tokenizer"]
@@ -51,6 +53,7 @@ class TokenRule(NamedTuple):
     tokenizer: Any = None
     upper: bool = True
     foreign: float = 0.0
+    left_out: str = ""
 
     @property
     def room(self) -> int:
@@ -101,11 +104,8 @@ def encode(rule: TokenRule, sequences: Sequence[str]) -> Tokens:
     rule : of the model.
     sequences : n sequences of any case; one shorter than k has no tokens but the special ones.
     """
-    if rule.kind == "tokenizer":
-        whole = _tokenize(rule, sequences)
-    else:
-        letters, lengths = end_to_end(sequences)
-        whole = _overlapping(rule, letters, lengths) if rule.kind == "kmer" else _blocks(rule, letters, lengths)
+    letters, lengths = end_to_end(sequences)
+    whole = {"kmer": _overlapping, "blocks": _blocks, "tokenizer": _tokenized}[rule.kind](rule, letters, lengths)
     return _rows(rule, whole, pieces(rule.cut, whole.counts, rule.room, joins=rule.kind == "kmer"))
 
 
@@ -117,9 +117,8 @@ def end_to_end(sequences: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 
 def _overlapping(rule: TokenRule, letters: np.ndarray, lengths: np.ndarray) -> _Whole:
     assert rule.lookup is not None
-    codes = np.frombuffer(
-        letters.tobytes().translate(_CODES) + bytes(rule.k), dtype=np.uint8
-    )  # a letter's code, then A
+    # after the last letter k times A, so that every letter has a word
+    codes = np.frombuffer(letters.tobytes().translate(_CODES) + bytes(rule.k), dtype=np.uint8)
     ids = rule.lookup[kmer_codes(codes & 3, rule.k)]
     strange = np.flatnonzero(codes > 3)
     for j in range(rule.k):
@@ -134,17 +133,10 @@ def _blocks(rule: TokenRule, letters: np.ndarray, lengths: np.ndarray) -> _Whole
     return _Whole(ids, spans, np.cumsum(counts) - counts, counts, np.zeros_like(counts))
 
 
-def _tokenize(rule: TokenRule, sequences: Sequence[str]) -> _Whole:
-    text = ((s.upper() if rule.upper else s.lower()) for s in (s.encode("ascii", "replace") for s in sequences))
-    encoded = rule.tokenizer.backend_tokenizer.encode_batch([s.decode("ascii") for s in text], add_special_tokens=False)
-    counts = np.fromiter((len(e.ids) for e in encoded), dtype=np.int64, count=len(encoded))
-    ids = np.fromiter((i for e in encoded for i in e.ids), dtype=np.int32, count=int(counts.sum()))
-    spans = np.array([span for e in encoded for span in e.offsets], dtype=np.int32).reshape(-1, 2)
-    letters, lengths = end_to_end(sequences)
-    owner, bases = np.repeat(np.arange(len(counts)), counts), np.cumsum(np.append(0, LETTERS[letters] < 4))
-    heads = np.cumsum(lengths) - lengths
-    covered = np.bincount(owner, np.diff(bases[heads[owner, None] + spans])[:, 0], minlength=len(counts))
-    dropped = bases[heads + lengths] - bases[heads] - covered.astype(np.int64)
+def _tokenized(rule: TokenRule, letters: np.ndarray, lengths: np.ndarray) -> _Whole:
+    ids, spans, counts, dropped = offset_tokens(
+        rule.tokenizer, letters, lengths, upper=rule.upper, left_out=rule.left_out
+    )
     return _Whole(ids, spans, np.cumsum(counts) - counts, counts, dropped)
 
 

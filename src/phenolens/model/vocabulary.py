@@ -20,6 +20,7 @@ from phenolens.core.errors import InputError
 from phenolens.core.run import write_text
 from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.blocks import BASES, Blocks, block_table, block_tokens
+from phenolens.model.offsets import letters_left_out
 from phenolens.model.tokens import TokenRule, end_to_end
 
 _FAST: Any = FastTokenizer
@@ -157,7 +158,7 @@ def tokenizer_rule(
             "its tokenizer does not tell which bases a token covers",
             expected="a fast tokenizer (tokenizer.json), or a vocabulary of k-mers and letters",
         )
-    return rule
+    return rule._replace(left_out=letters_left_out(tokenizer, probe))
 
 
 def _read(tokenizer: Any, text: str) -> list[int]:
