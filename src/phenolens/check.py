@@ -73,7 +73,7 @@ def _model(study: Study, sequences: pl.DataFrame) -> str:
 
     settings = study.settings.train
     row = REGISTRY.get(settings.model)
-    if not Path(study.model).is_dir() and (row is None or not row.from_scratch) and "/" in settings.model:
+    if not Path(study.model).is_dir() and (row is None or not row.built_in) and "/" in settings.model:
         return f"model {settings.model}: comes from the Hugging Face hub when the run begins"
     texts = sequences.filter(pl.col("split") == "train")["sequence"].to_list()
     loaded = load(

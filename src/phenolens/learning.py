@@ -86,7 +86,8 @@ def _model_predictions(job: Job, sequences: pl.DataFrame, labels: list[str], nam
 
     job.progress.step(0, 1, f"predict: {name}")
     rows = sequences.filter(pl.col(split) != "train")
-    loaded, texts = load_folder(job.folder / "train" / name), rows["sequence"].to_list()
+    loaded = load_folder(job.folder / "train" / name, trust_remote_code=job.settings.train.trust_remote_code)
+    texts = rows["sequence"].to_list()
     p = predict(loaded, texts)
     if job.settings.evaluate.both_strands:
         p = (p + predict(loaded, [reverse_complement(text) for text in texts])) / 2

@@ -114,7 +114,7 @@ def explain(job: Job) -> None:
     rows = job.table("dataset/sequences.parquet").filter(pl.col("split").is_in(settings.splits))
     ids, texts = rows["sequence_id"].to_list(), rows["sequence"].to_list()
     job.progress.step(0, 1, "explain: reading-token attention")
-    model = load_folder(job.folder / "train" / "run-0")
+    model = load_folder(job.folder / "train" / "run-0", trust_remote_code=job.settings.train.trust_remote_code)
     scores = alrw(model, ids, texts, mode=settings.mode, batch_size=settings.batch_size)
     kept = [values[: len(text)] for values, text in zip(scores.values, texts, strict=True)]
     job.write(

@@ -2,7 +2,7 @@ from tiny import random_sequences
 
 from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.load import load
-from phenolens.model.registry import DROPOUT, REGISTRY
+from phenolens.model.registry import FAMILIES, REGISTRY
 
 
 def test_the_papers_models_keep_their_hub_names():
@@ -11,13 +11,13 @@ def test_the_papers_models_keep_their_hub_names():
 
 
 def test_default_model_needs_no_download():
-    assert REGISTRY[TrainSettings.model_validate({}).model].from_scratch
+    assert REGISTRY[TrainSettings.model_validate({}).model].built_in
 
 
 def test_every_row_from_scratch_is_what_it_says():
     for name, row in REGISTRY.items():
-        assert row.family in DROPOUT
-        if row.from_scratch:
+        assert row.family in FAMILIES
+        if row.config:
             loaded = load(name, ["a", "b"], TrainSettings.model_validate({}), 1, random_sequences(200, 300, 1))
             assert loaded.model.config.model_type == row.family
             assert loaded.rule.k == row.k

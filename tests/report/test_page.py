@@ -355,6 +355,20 @@ def test_a_changed_setting_changes_the_methods(study, bare):
     assert "as in the paper" in text
 
 
+@pytest.mark.parametrize(
+    ("adapt", "words"),
+    [
+        ("full", "was trained from random weights with all weights,"),
+        ("lora", "with low-rank updates (LoRA, rank 8) and a head of its own: 12,345 parameters,"),
+        ("frozen", "with its encoder frozen: 12,345 parameters of the head,"),
+    ],
+)
+def test_methods_say_which_weights_were_trained(study, bare, adapt, words):
+    settings = study.settings.model_copy(update={"train": study.settings.train.model_copy(update={"adapt": adapt})})
+    model = study.model | {"from_scratch": True, "trained": 12_345}
+    assert words in Reader(page(replace(bare, settings=settings, model=model))).text
+
+
 def test_the_glossary_explains_the_headings(read):
     assert {f"word-{word}" for word in ("auroc", "mcc", "smd", "odds-ratio", "q-value", "alrw")} <= set(read.ids)
     assert "#word-q-value" in read.links

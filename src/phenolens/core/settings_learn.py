@@ -19,7 +19,7 @@ class TrainSettings(Section):
     )
     adapt: Literal["full", "lora", "frozen"] = Field(
         "full",
-        description="which weights are trained: all, low-rank updates of the attention (LoRA) and the head, or the head alone",
+        description="which weights are trained: all, low-rank updates of the attention (LoRA) and the head, or the head (classifier and pooler) alone",
     )
     lora_rank: Positive = Field(8, description="with adapt = lora: rank of the updates")
     lora_alpha: Positive = Field(16, description="with adapt = lora: updates are scaled by alpha / rank")

@@ -78,12 +78,22 @@ def reading_attention(model: Any, ids: torch.Tensor, mask: torch.Tensor, *, laye
     finally:
         hook.remove()
     hidden = seen[0]  # (B, T, D)
-    position = mask.sum(dim=1) - 1 if family.reads_last else torch.zeros_like(mask[:, 0])  # (B,)
+    position = _last(ids, model.config.pad_token_id) if family.reads_last else torch.zeros_like(mask[:, 0])  # (B,)
     query, key = family.query_key(module, hidden)
     query = query[torch.arange(len(ids), device=ids.device), position]  # (B, D)
     heads = getattr(module, family.heads)
     query = query.reshape(len(ids), heads, -1).float()  # (B, H, D / H)
     key = key.reshape(*ids.shape, heads, -1).float()  # (B, T, H, D / H)
     scores = torch.einsum("bhd,bthd->bht", query, key) * module.scaling
-    row: torch.Tensor = scores.masked_fill(mask[:, None] == 0, float("-inf")).softmax(dim=-1)
+    column = torch.arange(ids.shape[1], device=ids.device)
+    visible = mask.bool() & (column <= position[:, None]) if family.reads_last else mask.bool()  # (B, T)
+    row: torch.Tensor = scores.masked_fill(~visible[:, None], float("-inf")).softmax(dim=-1)
     return row
+
+
+def _last(ids: torch.Tensor, pad: int) -> torch.Tensor:
+    """Return int64 (B,), the token that a causal classifier of transformers reads: the last one that is not padding.
+
+    A tokenizer that ends every sequence with end-of-text, where this is also the padding, is read one token earlier.
+    """
+    return (torch.arange(ids.shape[1], device=ids.device) * (ids != pad)).argmax(dim=1)

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from phenolens.model.adapt import parameters
 from phenolens.model.load import Loaded
-from phenolens.model.registry import REGISTRY
 
 
 def describe(loaded: Loaded) -> dict[str, Any]:
-    """Return name, from_scratch (random weights at the start), parameters, tokens (a sentence), longest (bases that fit uncut; null for BPE, and for windows, which cut nothing), labels and notes, JSON-able."""
+    """Return name, from_scratch (random weights at the start), parameters, trained (those that training moves; of a model as `load` returns it), tokens (a sentence), longest (bases that fit uncut; null for BPE, and for windows, which cut nothing), labels and notes, JSON-able."""
     rule = loaded.rule
+    total, trained = parameters(loaded.model)
     longest = {"kmer": rule.room + rule.k - 1, "blocks": rule.room * rule.k}.get(rule.kind)
     if rule.kind == "blocks":
         unit = "single letters" if rule.k == 1 else f"{rule.k}-mers side by side and single letters for the rest"
@@ -19,9 +20,10 @@ def describe(loaded: Loaded) -> dict[str, Any]:
         tokens = f"the model's own tokenizer ({len(rule.tokenizer):,} entries), at most {rule.max_tokens} tokens with the special ones"
     return {
         "name": loaded.name,
-        "from_scratch": (row := REGISTRY.get(loaded.name)) is not None and row.from_scratch,
+        "from_scratch": loaded.from_scratch,
         "family": loaded.model.config.model_type,
-        "parameters": sum(p.numel() for p in loaded.model.parameters()),
+        "parameters": total,
+        "trained": trained,
         "tokens": tokens,
         "longest": longest if rule.cut != "windows" else None,
         "labels": list(loaded.labels),

@@ -1,31 +1,25 @@
 """From a model's name to a model that is ready to be trained on these classes, and to and from a Hugging Face folder."""
 
-import difflib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from safetensors import SafetensorError
-from transformers import AutoConfig, BertConfig, GPT2Config
-from transformers import AutoModelForSequenceClassification as AutoClassifier
+from transformers import BertConfig, GPT2Config
 
 from phenolens.core.errors import InputError, SettingsError
 from phenolens.core.run import read_json, write_json
 from phenolens.core.settings_learn import TrainSettings
+from phenolens.model.adapt import adapt, plain_weights
+from phenolens.model.architecture import configuration, fit, longest_input, random_model, trained_model
 from phenolens.model.disk import disk_errors
+from phenolens.model.hub import model_folder
 from phenolens.model.quiet import own_randomness, quiet
-from phenolens.model.registry import ATTENTION_DROPOUT, DROPOUT, REGISTRY, Model
-from phenolens.model.tokens import TokenRule
+from phenolens.model.registry import REGISTRY, Model
+from phenolens.model.tokens import TokenRule, encode
 from phenolens.model.vocabulary import bpe_rule, folder_rule, kmer_rule, kmer_vocabulary, save_tokenizer
 
-_CLASSIFIER: Any = AutoClassifier
 _CONFIGS: dict[str, Any] = {"bert": BertConfig, "gpt2": GPT2Config}
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_SAFE_FILES = ("*.json", "*.txt", "*.safetensors", "*.model")
-_HEADS = ("classifier", "score", "pooler", "summary")
+_PROBE = "ACGTTGCAAGCTTACG" * 4
 
 
 class Loaded(NamedTuple):
@@ -36,6 +30,7 @@ class Loaded(NamedTuple):
     labels : C class names; column c of a prediction belongs to labels[c].
     name : as it was asked for.
     notes : sentences that the user should read, e.g. that the head starts from random weights.
+    from_scratch : whether all its weights were random before training.
     """
 
     model: Any
@@ -43,6 +38,7 @@ class Loaded(NamedTuple):
     labels: tuple[str, ...]
     name: str
     notes: tuple[str, ...] = ()
+    from_scratch: bool = False
 
 
 def load(
@@ -54,36 +50,33 @@ def load(
     ----------
     model : a name of the registry, a local Hugging Face folder, or a name on the Hugging Face hub.
     labels : C class names.
-    settings : dropout, max_tokens, cut and trust_remote_code are used.
+    settings : from_scratch, adapt, lora_*, dropout, max_tokens, cut and trust_remote_code are used.
     seed : of random initial weights.
     training_sequences : needed by a model whose tokenizer is trained on them (gpt2-small).
 
     Raises
     ------
-    SettingsError : no model of this name, or the hub cannot be reached.
+    SettingsError : no model of this name, the hub cannot be reached, or modules to adapt that it does not have.
     InputError : a folder that is not a whole model with its tokenizer.
     """
-    row, folder = REGISTRY.get(model), Path(model).expanduser()
+    row = REGISTRY.get(model)
     with quiet(), own_randomness(seed):
-        if row is not None and row.from_scratch:
-            return _from_scratch(model, row, tuple(labels), settings, training_sequences)
-        if folder.is_dir():
-            return _from_folder(folder, model, tuple(labels), settings)
-        if row is None and not (_HUB_NAME.fullmatch(model) and model[0] not in "./~"):
-            near = difflib.get_close_matches(model, REGISTRY, n=2, cutoff=0.5) or list(REGISTRY)
-            raise SettingsError(
-                "settings",
-                "train.model",
-                f"no folder and no known model is called {model!r}",
-                expected="a name that `phenolens models` lists, a Hugging Face folder, or owner/name on the hub",
-                remedy="nearest known: " + ", ".join(near),
-            )
-        return _from_folder(_download(model, settings), model, tuple(labels), settings)
+        if row is not None and row.config:
+            loaded = _of_registry(model, row, tuple(labels), settings, training_sequences)
+        else:
+            loaded, fresh = _of_folder(model_folder(model, settings), model, tuple(labels), settings)
+            if fresh:
+                verb = "starts" if len(fresh) == 1 else "start"
+                note = f"{model}: {', '.join(fresh)} {verb} from random weights for {len(labels)} classes"
+                loaded = loaded._replace(notes=(*loaded.notes, note))
+        adapt(loaded.model, settings)
+    return loaded
 
 
-def _from_scratch(
+def _of_registry(
     name: str, row: Model, labels: tuple[str, ...], settings: TrainSettings, sequences: Sequence[str]
 ) -> Loaded:
+    """Return a model of a row with sizes: random weights, as many positions as asked for."""
     if row.tokens == "kmer":
         rule = kmer_rule(kmer_vocabulary(row.k), settings)
         sizes = {"vocab_size": len(rule.vocabulary), "max_position_embeddings": settings.max_tokens}
@@ -103,113 +96,58 @@ def _from_scratch(
             "eos_token_id": rule.pad,
         }
     config = _CONFIGS[row.family](**row.config, **sizes, pad_token_id=rule.pad)
-    _adapt(config, labels, settings)
-    return Loaded(_CLASSIFIER.from_config(config), rule, labels, name, (f"{name}: {row.meaning}",))
+    notes = fit(config, labels, settings)
+    return Loaded(random_model(config, settings), rule, labels, name, (f"{name}: {row.meaning}", *notes), True)
 
 
-def _adapt(config: Any, labels: tuple[str, ...], settings: TrainSettings) -> None:
-    """Set classes, dropout and attention of a configuration; sdpa never holds an L x L matrix per head."""
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: i for i, label in enumerate(labels)}
-    config.problem_type = "single_label_classification"
-    config._attn_implementation = "sdpa"
-    for key in DROPOUT.get(config.model_type, ()):
-        setattr(config, key, settings.dropout)
-    if config.model_type in ATTENTION_DROPOUT:
-        setattr(config, ATTENTION_DROPOUT[config.model_type], 0.0)
-
-
-def _from_folder(folder: Path, name: str, labels: tuple[str, ...], settings: TrainSettings) -> Loaded:
-    config = _config(folder, settings)
-    rule = folder_rule(folder, settings, getattr(config, "pad_token_id", None), config.vocab_size)
-    notes = []
-    longest = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-    if longest and longest < rule.max_tokens:
-        notes.append(
-            f"{name} reads at most {longest} tokens, so train.max_tokens = {settings.max_tokens} becomes {longest}"
-        )
-        rule = rule._replace(max_tokens=longest)
+def _of_folder(folder: Path, name: str, labels: tuple[str, ...], settings: TrainSettings) -> tuple[Loaded, list[str]]:
+    """Return (model of a folder, names of its modules that start from random weights although the others do not)."""
+    config = configuration(folder, settings)
+    fresh: list[str] = []
+    pad, size = getattr(config, "pad_token_id", None), getattr(config, "vocab_size", None)
+    rule = folder_rule(folder, settings, pad, size)
+    _check_tokens(folder, config, rule, size)
     config.pad_token_id = rule.pad
-    _adapt(config, labels, settings)
-    model, info = _weights(folder, config, settings)
+    notes = fit(config, labels, settings)
+    if settings.from_scratch:
+        model = random_model(config, settings)
+        notes.append("random weights in this architecture (train.from_scratch)")
+    else:
+        model, fresh = trained_model(folder, config, settings)
+    longest = longest_input(model)
+    if longest and longest < rule.max_tokens:
+        notes.append(f"reads at most {longest} tokens, so train.max_tokens = {settings.max_tokens} becomes {longest}")
+        rule = rule._replace(max_tokens=longest)
+    loaded = Loaded(model, rule, labels, name, tuple(f"{name}: {note}" for note in notes), settings.from_scratch)
+    return loaded, fresh
+
+
+def _check_tokens(folder: Path, config: Any, rule: TokenRule, size: int | None) -> None:
+    """Make sure that every token has a row in the model, and that bases can be told from padding, and masks from bases."""
     tokens = rule.tokenizer.vocab_size if rule.tokenizer is not None else len(rule.vocabulary)
-    if tokens > config.vocab_size:
-        found = f"its tokenizer has {tokens} tokens, its model {config.vocab_size}"
+    if size is not None and tokens > size:
+        found = f"its tokenizer has {tokens} tokens, its model {size}"
         raise InputError(folder, found, remedy="copy the tokenizer that belongs to the model")
-    fresh = sorted(
-        {key.split(".")[-2] for key in info["missing_keys"]}
-        | {key[0].split(".")[-2] for key in info["mismatched_keys"]}
-    )
-    if fresh:
-        notes.append(
-            f"{name}: {', '.join(fresh)} {'starts' if len(fresh) == 1 else 'start'} from random weights for {len(labels)} classes"
-        )
-    return Loaded(model, rule, labels, name, tuple(notes))
-
-
-def _config(folder: Path, settings: TrainSettings) -> Any:
-    if not (folder / "config.json").is_file():
+    probe = encode(rule, [_PROBE])
+    if size is not None and probe.ids.max() >= size:
+        found = f"its tokenizer writes token {probe.ids.max()}, its model has {size}"
+        raise InputError(folder, found, remedy="copy the tokenizer_config.json that belongs to the model")
+    if rule.pad in probe.ids[probe.spans[:, 0] >= 0]:
         raise InputError(
             folder,
-            "has no config.json",
-            expected="a Hugging Face model folder",
-            remedy="give the folder that holds config.json and the weights",
+            f"its padding token {rule.pad} also stands for bases, and a classifier finds the end of a sequence by it",
+            remedy="set pad_token_id in config.json to a token that never stands for bases",
         )
-    try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=settings.trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(folder / "config.json", f"cannot be used ({_first_line(error)})") from error
-
-
-def _weights(folder: Path, config: Any, settings: TrainSettings) -> tuple[Any, dict[str, Any]]:
-    """Return (model in float32, what was missing in the checkpoint); only a head may be missing."""
-    try:
-        model, info = _CLASSIFIER.from_pretrained(
-            folder,
-            config=config,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-            dtype="float32",
-            trust_remote_code=settings.trust_remote_code,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            folder,
-            f"its weights cannot be loaded ({_first_line(error)})",
-            expected="model.safetensors of this config.json",
-        ) from error
-    wrong = [
-        key
-        for key in (*info["missing_keys"], *(k[0] for k in info["mismatched_keys"]))
-        if not any(h in key for h in _HEADS)
-    ]
-    if wrong:
-        raise InputError(
-            folder,
-            f"weights do not fit its config.json: {len(wrong)} missing or of another shape, the first {wrong[0]}",
-        )
-    return model, info
-
-
-def _download(name: str, settings: TrainSettings) -> Path:
-    """Return the local folder of a hub model: from the cache, else downloaded; safetensors where the hub has them."""
-    patterns = [*_SAFE_FILES, *(["*.py"] if settings.trust_remote_code else [])]
-    try:
-        folder = Path(snapshot_download(name, allow_patterns=patterns))
-        if not any(folder.glob("*.safetensors")):
-            folder = Path(snapshot_download(name, allow_patterns=[*patterns, "pytorch_model*.bin"]))
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
-        raise SettingsError(
-            "settings",
-            "train.model",
-            f"{name} is no local folder and could not be fetched from the Hugging Face hub ({_first_line(error)})",
-            remedy="check the name and the network, or give a local folder with its files; bert-small and gpt2-small need none",
-        ) from error
-    return folder
+    if getattr(config, "token_dropout", False) and config.mask_token_id is None:
+        # ESM compares every token with it; absent, it cannot even be compared.
+        config.mask_token_id = getattr(rule.tokenizer, "mask_token_id", None)
+        config.token_dropout = config.mask_token_id is not None
 
 
 def save(loaded: Loaded, folder: Path) -> None:
     """Write a complete Hugging Face folder: config.json, model.safetensors, tokenizer files, and last phenolens.json with the token rule.
+
+    Low-rank updates are added to the weights, so the folder is that of a plain model.
 
     Raises
     ------
@@ -218,14 +156,20 @@ def save(loaded: Loaded, folder: Path) -> None:
     with quiet(), disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "phenolens.json").unlink(missing_ok=True)
-        loaded.model.save_pretrained(folder)
+        loaded.model.save_pretrained(folder, state_dict=plain_weights(loaded.model))
         save_tokenizer(loaded.rule, folder)
     rule = {key: getattr(loaded.rule, key) for key in ("kind", "k", "cut", "max_tokens", "max_unknown")}
-    write_json({"model": loaded.name, "labels": list(loaded.labels), "tokens": rule}, folder / "phenolens.json")
+    described = {"model": loaded.name, "labels": list(loaded.labels), "tokens": rule}
+    write_json(described | {"from_scratch": loaded.from_scratch}, folder / "phenolens.json")
 
 
-def load_folder(folder: Path) -> Loaded:
+def load_folder(folder: Path, *, trust_remote_code: bool = False) -> Loaded:
     """Return a classifier that `save` wrote.
+
+    Parameters
+    ----------
+    folder : e.g. DIR/train/run-0.
+    trust_remote_code : run code that came with the model; what the folder itself says about it is not asked.
 
     Raises
     ------
@@ -238,14 +182,11 @@ def load_folder(folder: Path) -> Loaded:
             "is not a model trained by phenolens (no readable phenolens.json)",
             remedy="give DIR/train/run-0 of a finished run",
         )
-    rule = described["tokens"]
-    settings = TrainSettings.model_validate({key: rule[key] for key in ("cut", "max_tokens", "max_unknown")})
+    rule = {key: described["tokens"][key] for key in ("cut", "max_tokens", "max_unknown")}
+    settings = TrainSettings.model_validate(rule | {"trust_remote_code": trust_remote_code})
     with quiet():
-        loaded = _from_folder(folder, described["model"], tuple(described["labels"]), settings)
-    if loaded.notes:
-        raise InputError(folder, f"is damaged: {loaded.notes[0]}", remedy="train again")
-    return loaded
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+        loaded, fresh = _of_folder(folder, described["model"], tuple(described["labels"]), settings)
+    if fresh or loaded.rule.max_tokens != rule["max_tokens"]:
+        found = f"{', '.join(fresh)} not stored" if fresh else f"reads at most {loaded.rule.max_tokens} tokens"
+        raise InputError(folder, f"is damaged: {found}", remedy="train again")
+    return loaded._replace(notes=(), from_scratch=bool(described.get("from_scratch")))

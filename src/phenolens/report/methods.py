@@ -37,11 +37,14 @@ def _training(facts: Facts) -> str:
     train, model = facts.settings.train, facts.model
     name = model.get("name") or train.model
     size = f" ({text.count(model['parameters'])} parameters)" if isinstance(model.get("parameters"), int) else ""
-    start = (
-        f"The model {name}{size} was trained from random weights,"
-        if model.get("from_scratch")
-        else f"The model {name}{size} was fine-tuned with all weights,"
-    )
+    moved = text.count(trained) if isinstance(trained := model.get("trained"), int) else "few"
+    ways = {
+        "full": "all weights",
+        "lora": f"low-rank updates (LoRA, rank {train.lora_rank}) and a head of its own: {moved} parameters",
+        "frozen": f"its encoder frozen: {moved} parameters of the head",
+    }
+    how = "trained from random weights" if model.get("from_scratch") else "fine-tuned"
+    start = f"The model {name}{size} was {how} with {ways[train.adapt]},"
     tokens = f" Tokens: {model['tokens']}." if model.get("tokens") else ""
     epochs = facts.history["epoch"].max()
     done = f"; {epochs} were run" if isinstance(epochs, int) else ""
