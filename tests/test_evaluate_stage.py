@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 import torch
 from sequence_tables import dna, sequence_table
-from tiny import tiny_loaded
+from tiny import planted, tiny_loaded, tiny_settings
 
 from phenolens.contents import read_evaluation
 from phenolens.core.progress import Silent
@@ -17,6 +17,7 @@ from phenolens.job import Job
 from phenolens.learning import evaluate
 from phenolens.model.load import load_folder, save
 from phenolens.model.predict import predict
+from phenolens.model.train import train
 from phenolens.report.blocks import Figure, Table
 from phenolens.report.content import PageContent, tidy
 from phenolens.report.sections_calibration import calibration
@@ -42,25 +43,27 @@ def dealt(counts: dict[str, dict[str, int]], seed: int = 1) -> pl.DataFrame:
 FULL = {"train": {"a": 9, "b": 9, "c": 9}, "validation": {"a": 6, "b": 6, "c": 6}, "test": {"a": 8, "b": 8, "c": 8}}
 
 
-def evaluated(folder, sequences, *, runs=1, flat=False, **evaluate_settings) -> Job:
+def evaluated(folder, sequences, *, runs=1, flat=False, **settings) -> Job:
     """Run the stage on untrained models; `flat` ones give every sequence the same probabilities."""
-    write_table(sequences, folder / "dataset" / "sequences.parquet")
     for run in range(runs):
         loaded = tiny_loaded("bert", seed=run, labels=LABELS)
         with torch.no_grad():
             for name, weights in loaded.model.named_parameters():
                 weights *= 0 if flat and "classifier" in name else 8 if weights.ndim == 2 else 1
         save(loaded, folder / "train" / f"run-{run}")
-    classes = [{"label": label, "intervals": "x.bed"} for label in LABELS]
-    settings = StudySettings.model_validate(
-        {
-            "name": "made",
-            "dataset": {"genome": "x.fa", "classes": classes},
-            "train": {"runs": runs},
-            "evaluate": {"bootstrap": 20, "kmer": 2, "min_bin": 4, "length_bins": 3, **evaluate_settings},
-        }
-    )
-    job = Job(Study(settings, folder / "study.toml"), folder, Silent())
+    return measured(folder, sequences, LABELS, runs, **settings)
+
+
+def measured(folder, sequences, labels, runs=1, **settings) -> Job:
+    """Run the stage on the models that lie in the folder."""
+    write_table(sequences, folder / "dataset" / "sequences.parquet")
+    study = {
+        "name": "made",
+        "dataset": {"genome": "x.fa", "classes": [{"label": label, "intervals": "x.bed"} for label in labels]},
+        "train": {"runs": runs},
+        "evaluate": {"bootstrap": 20, "kmer": 2, "min_bin": 4, "length_bins": 3, **settings},
+    }
+    job = Job(Study(StudySettings.model_validate(study), folder / "study.toml"), folder, Silent())
     evaluate(job)
     return job
 
@@ -157,3 +160,21 @@ def test_both_strands_average_a_sequence_with_its_reverse_complement(tmp_path):
     both = found.join(expected, on="sequence_id", suffix="_expected")
     np.testing.assert_allclose(both["p_a"], both["p_a_expected"], atol=1e-6)
     assert np.abs(one - other).max() > 1e-4
+
+
+@pytest.mark.parametrize("meaning", ["planted", "random"])
+def test_random_labels_stay_at_chance_and_planted_ones_do_not(tmp_path, meaning):
+    """The control: the same sequences, model and settings; only whether the label means anything differs."""
+    table = planted(600, 40, 3).table
+    if meaning == "random":
+        table = table.with_columns(pl.col("label").shuffle(seed=4))
+    rows = table.select("label", "split", "sequence").rows()
+    loaded, settings = tiny_loaded("bert"), tiny_settings()
+    train(loaded, table, tmp_path / "train" / "run-0", settings, 1)
+    save(loaded, tmp_path / "train" / "run-0")
+    job = measured(tmp_path, sequence_table(rows), ("with", "without"), bootstrap=200)
+    auroc = metrics(job).filter(run="run-0", split="test", metric="auroc_macro").filter(pl.col("bin").is_null())
+    if meaning == "random":
+        assert auroc["low"].item() < 0.5 < auroc["high"].item()
+    else:
+        assert auroc["low"].item() > 0.8
