@@ -61,8 +61,21 @@ def _sequences(source: Path, genome: Path | None) -> pl.DataFrame:
     return pl.DataFrame({"sequence_id": ids, "sequence": read})
 
 
-def known_models() -> list[tuple[str, str]]:
-    """Return (name, what it is) of every model that train.model knows by name."""
+def known_models() -> list[str]:
+    """Return lines of a table of every model that train.model knows by name, its header first; a dash is what is not known."""
     from phenolens.model.registry import REGISTRY
 
-    return [(name, row.meaning) for name, row in REGISTRY.items()]
+    units = {"kmer": "{}-mers, overlapping", "blocks": "{}-mers, side by side", "bpe": "BPE"}
+    table = [("name", "family", "tokens", "parameters", "longest", "weights", "what it is")]
+    for name, row in REGISTRY.items():
+        size = f"{row.millions:,g} M" if row.millions else "-"
+        longest = f"{row.longest:,} tokens" if row.longest else "max_tokens" if row.config else "-"
+        weights = "shipped" if row.folder else "random" if row.config else "hub"
+        table.append((name, row.family, units[row.tokens].format(row.k), size, longest, weights, row.meaning))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    return [
+        *lines,
+        "",
+        "or any other sequence classifier of transformers: its folder, or owner/name on the Hugging Face hub",
+    ]

@@ -220,8 +220,8 @@ def models() -> None:
     """
     from phenolens import classify
 
-    for name, what in classify.known_models():
-        print(f"{name:<28} {what}")
+    for line in classify.known_models():
+        print(line)
 
 
 def _show_version(wanted: bool) -> None:

@@ -107,5 +107,6 @@ def _with_cut_off(job: Job, sequences: pl.DataFrame, predictions: pl.DataFrame) 
     from phenolens.model.load import load_folder
 
     rows = sequences.join(predictions, on="sequence_id", how="semi", maintain_order="left")
-    shares = cut_off(load_folder(job.folder / "train" / "run-0").rule, rows["sequence"].to_list())
+    loaded = load_folder(job.folder / "train" / "run-0", trust_remote_code=job.settings.train.trust_remote_code)
+    shares = cut_off(loaded.rule, rows["sequence"].to_list())
     return rows.with_columns(pl.Series("cut_off", shares, dtype=pl.Float64))
