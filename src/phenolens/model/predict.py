@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from phenolens.model.forward import logits, spread
 from phenolens.model.gate import gate
 from phenolens.model.load import Loaded
 from phenolens.model.pool import pool
 from phenolens.model.tokens import encode, padded
 
+STEP_TOKENS = 1 << 12  # tokens of a step on a processor, padding included: more do not fit its cache
 CHUNK, CHUNK_BASES = 4096, 1 << 23  # sequences whose tokens are held at once, and their bases unless it is one sequence
 
 
@@ -29,42 +31,73 @@ class Batch(NamedTuple):
     spans: np.ndarray
 
 
-def predict(loaded: Loaded, sequences: Sequence[str], *, batch_size: int = 64, device: str | None = None) -> np.ndarray:
+def predict(
+    loaded: Loaded,
+    sequences: Sequence[str],
+    *,
+    batch_size: int = 64,
+    device: str | None = None,
+    gated: bool = True,
+) -> np.ndarray:
     """Return class probabilities, float32 (n, C), rows in input order and columns as loaded.labels.
 
     Parameters
     ----------
     loaded : classifier; its mode and device are the same after.
     sequences : n sequences of any case and length.
-    batch_size : rows per step; a sequence cut into windows has several rows, and its logits are their mean.
+    batch_size : rows per step, at most; a sequence cut into windows has several rows, and its logits are their mean.
     device : where to compute; None takes the accelerator if there is one.
+    gated : whether the tokens are looked at first; False where the caller has.
 
     Raises
     ------
     DataError : the tokenizer does not know the sequences' letters.
     """
-    logits, owner = [torch.empty((0, len(loaded.labels)))], [np.empty(0, dtype=np.int64)]
+    parts, owner = [torch.empty((0, len(loaded.labels)))], [np.empty(0, dtype=np.int64)]
     with evaluating(loaded.model, device) as model:
-        for batch in batches(loaded, sequences, batch_size):
-            found = model(input_ids=batch.ids.to(model.device), attention_mask=batch.mask.to(model.device)).logits
-            logits.append(found.float().cpu())
+
+        def step(batch: Batch) -> torch.Tensor:
+            return logits(model, batch.ids.to(model.device), batch.mask.to(model.device)).float().cpu()
+
+        on_processor = model.device.type == "cpu"
+        work = batches(loaded, sequences, batch_size, most_tokens=STEP_TOKENS if on_processor else None, gated=gated)
+        for batch, found in spread(step, work) if on_processor else ((batch, step(batch)) for batch in work):
+            parts.append(found)
             owner.append(batch.rows)
-        mean = pool(torch.cat(logits), torch.from_numpy(np.concatenate(owner)), len(sequences))
+        mean = pool(torch.cat(parts), torch.from_numpy(np.concatenate(owner)), len(sequences))
         probabilities: np.ndarray = torch.softmax(mean, dim=1).numpy()
     return probabilities
 
 
-def batches(loaded: Loaded, sequences: Sequence[str], batch_size: int) -> Iterator[Batch]:
-    """Yield all rows of all sequences in batches of similar length; only the tokens of a chunk are held at once."""
+def batches(
+    loaded: Loaded,
+    sequences: Sequence[str],
+    batch_size: int,
+    *,
+    most_tokens: int | None = None,
+    gated: bool = True,
+) -> Iterator[Batch]:
+    """Yield all rows of all sequences in batches of similar length; only the tokens of a chunk are held at once.
+
+    Parameters
+    ----------
+    loaded, sequences, batch_size, gated : as in predict.
+    most_tokens : of a batch, padding included, unless it is one row; None for no limit.
+    """
     for first, last in _chunks(sequences):
         chunk = sequences[first:last]
         tokens = encode(loaded.rule, chunk)
-        gate(loaded.rule, tokens, chunk)
+        if gated:
+            gate(loaded.rule, tokens, chunk)
         order = np.argsort(-tokens.lengths, kind="stable")
-        for at in range(0, len(order), batch_size):
-            rows = order[at : at + batch_size]
+        at = 0
+        while at < len(order):
+            longest = max(1, int(tokens.lengths[order[at]]))
+            size = batch_size if most_tokens is None else min(batch_size, max(1, most_tokens // longest))
+            rows = order[at : at + size]
             ids, mask, spans = padded(loaded.rule, tokens, rows)
             yield Batch(first + tokens.owner[rows], torch.from_numpy(ids), torch.from_numpy(mask), spans)
+            at += size
 
 
 def _chunks(sequences: Sequence[str]) -> Iterator[tuple[int, int]]:
