@@ -29,12 +29,15 @@ def _sentence(where: str, found: str, expected: str | None, remedy: str | None) 
     return "; ".join(" ".join(part.split()) for part in parts)
 
 
+STDIN = Path("-")
+
+
 class InputError(PhenolensError):
     """A file of the user's that cannot be used, with the place in it.
 
     Parameters
     ----------
-    path : the file or folder.
+    path : the file or folder; STDIN for standard input.
     found : what is there instead of what was expected.
     expected : what a valid file has at this place.
     remedy : what to do.
@@ -51,7 +54,8 @@ class InputError(PhenolensError):
         line: int | None = None,
     ) -> None:
         self.path, self.line, self.found = Path(path), line, found
-        where = str(path) if line is None else f"{path}, line {line}"
+        shown = "standard input" if self.path == STDIN else str(path)
+        where = shown if line is None else f"{shown}, line {line}"
         super().__init__(_sentence(where, found, expected, remedy))
 
 

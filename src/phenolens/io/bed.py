@@ -6,6 +6,7 @@ text, the columns from there on are somebody's own (BED4+), and score and strand
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,21 +35,9 @@ def read_bed(path: str | Path, features: tuple[str, ...] = (), *, keep_duplicate
 
     Raises
     ------
-    InputError : the file cannot be read as text; a line has too few columns, another number of columns than the first, spaces for tabs,
-        a start or end that is no whole number, start < 0, end <= start, a score that is no number, a strand other than + - .;
-        two lines hold the same interval under the same name; there is no interval, or none of a feature that is asked for.
+    InputError : as `bed_batches`; two lines hold the same interval under the same name; there is none of a feature that is asked for.
     """
-    layout: _Layout | None = None
-    tables = []
-    for batch in line_batches(path):
-        rows = batch.filter(~pl.col("text").str.contains(HEADER))
-        if rows.is_empty():
-            continue
-        layout = layout or _layout(path, *rows.row(0))
-        tables.append(_parse(path, rows, layout))
-    if not tables:
-        raise InputError(path, "has no interval", expected="lines of chrom, start, end separated by tabs")
-    table = pl.concat(tables)
+    table = pl.concat(bed_batches(path))
     columns = list(INTERVALS.columns)
     if not keep_duplicates:
         _refuse_duplicates(path, table)
@@ -57,6 +46,31 @@ def read_bed(path: str | Path, features: tuple[str, ...] = (), *, keep_duplicate
         refuse_absent(path, features, have)
         table = table.filter(pl.any_horizontal(pl.col("kind", "name").is_in(features)))
     return table.select(columns).unique(maintain_order=True) if keep_duplicates else table.select(columns)
+
+
+def bed_batches(path: str | Path, *, size: int | None = None) -> Iterator[pl.DataFrame]:
+    """Yield INTERVALS with line, and kind (text in place of a score), some lines at a time, rows in file order, duplicates included.
+
+    Parameters
+    ----------
+    path : BED file, plain or gzip; `-` is standard input.
+    size : bytes of text read at a time; None for a few million lines.
+
+    Raises
+    ------
+    InputError : the file cannot be read as text; a line has too few columns, another number of columns than the first, spaces for tabs,
+        a start or end that is no whole number, start < 0, end <= start, a score that is no number, a strand other than + - .; there
+        is no interval.
+    """
+    layout: _Layout | None = None
+    for batch in line_batches(path) if size is None else line_batches(path, size=size):
+        rows = batch.filter(~pl.col("text").str.contains(HEADER))
+        if rows.is_empty():
+            continue
+        layout = layout or _layout(path, *rows.row(0))
+        yield _parse(path, rows, layout)
+    if layout is None:
+        raise InputError(path, "has no interval", expected="lines of chrom, start, end separated by tabs")
 
 
 class _Layout(NamedTuple):

@@ -4,7 +4,9 @@ Letters are the IUPAC codes of DNA, in either case (lower case = soft-masked) an
 position, has its own module (genome.py).
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -24,45 +26,88 @@ def read_fasta(path: str | Path) -> pl.DataFrame:
 
     Raises
     ------
-    InputError : the file cannot be read as text, does not begin with `>`, or has a record without name, without bases, with letters
-        that are no DNA, or with the name of another record.
+    InputError : as `fasta_chunks`, or two records have one name.
     """
-    parts, headers, seen = [], [], 0
-    for batch in line_batches(path):
+    table = pl.concat(fasta_chunks(path))
+    earlier = pl.col("line").first().over("name")
+    again = Rule(
+        pl.col("line") != pl.col("earlier"),
+        pl.format("names a record {} again, after line {}", "name", "earlier"),
+        "every name once",
+        "rename or remove one of the two records",
+    )
+    refuse_first(path, table.with_columns(earlier.alias("earlier")), [again])
+    return table.select("name", "description", "sequence")
+
+
+def fasta_chunks(path: str | Path, *, size: int | None = None) -> Iterator[pl.DataFrame]:
+    """Yield the records of a file some at a time: line (Int64, of the header), name, description, sequence (String).
+
+    Memory is that of `size` bytes of text and of the longest record.
+
+    Parameters
+    ----------
+    path : FASTA file, plain or gzip; `-` is standard input.
+    size : bytes of text read at a time; None for a few million lines.
+
+    Raises
+    ------
+    InputError : the file cannot be read as text, does not begin with `>`, has no record, or has one without name, without bases, or
+        with letters that are no DNA.
+    """
+    last: _Open | None = None  # the record whose end was not seen yet
+    for batch in line_batches(path) if size is None else line_batches(path, size=size):
         rows = batch.with_columns(pl.col("text").str.strip_chars()).filter(pl.col("text") != "")
         rows = rows.with_columns(pl.col("text").str.starts_with(">").alias("header"))
-        rows = rows.with_columns((pl.col("header").cum_sum() + seen).cast(pl.Int64).alias("record"))
-        headers.append(rows.filter("header").select("record", "line", "text"))
-        body = rows.filter(~pl.col("header"))
-        _refuse_letters(path, body, headers)
-        parts.append(body.group_by("record", maintain_order=True).agg(pl.col("text").str.join("")))
-        seen += headers[-1].height
-    table = pl.concat(headers).with_columns(
-        _name(), pl.col("text").str.extract(r"^>\s*\S+\s+(.*)$").alias("description")
-    )
-    if table.is_empty():
+        rows = rows.with_columns(pl.col("header").cum_sum().cast(pl.Int64).alias("record"))
+        heads, body = rows.filter("header"), rows.filter(~pl.col("header"))
+        _refuse_letters(path, body, heads, last)
+        joined = body.group_by("record", maintain_order=True).agg(pl.col("text").str.join("").alias("sequence"))
+        if last is not None:
+            last.parts.extend(joined.filter(pl.col("record") == 0)["sequence"])
+        if heads.is_empty():
+            continue
+        records = heads.join(joined, on="record", how="left", maintain_order="left").select("line", "text", "sequence")
+        whole = [records[:-1]] if last is None else [last.table(), records[:-1]]
+        line, text, begun = records.row(-1)
+        last = _Open(line, text, [] if begun is None else [begun])
+        if (table := pl.concat(whole)).height:
+            yield _checked(path, table)
+    if last is None:
         raise InputError(path, "has no record", expected="'>name' and its sequence")
-    joined = pl.concat(parts).group_by("record", maintain_order=True).agg(pl.col("text").str.join("").alias("sequence"))
-    table = table.join(joined, on="record", how="left", maintain_order="left")
-    _refuse_records(path, table)
-    return table.select("name", "description", "sequence")
+    yield _checked(path, last.table())
+
+
+class _Open(NamedTuple):
+    """A record that may go on: its header's line and text, and the pieces of its sequence."""
+
+    line: int
+    text: str
+    parts: list[str]
+
+    def table(self) -> pl.DataFrame:
+        """Return the record as one row: line, text, sequence (null where there is none)."""
+        row = (self.line, self.text, "".join(self.parts) or None)
+        return pl.DataFrame([row], {"line": pl.Int64, "text": pl.String, "sequence": pl.String}, orient="row")
 
 
 def _name() -> pl.Expr:
     return pl.col("text").str.extract(r"^>\s*(\S+)").alias("name")
 
 
-def _refuse_letters(path: str | Path, body: pl.DataFrame, headers: list[pl.DataFrame]) -> None:
+def _refuse_letters(path: str | Path, body: pl.DataFrame, heads: pl.DataFrame, last: _Open | None) -> None:
     bad = pl.col("text").str.contains(f"[^{IUPAC}]")
-    wrong = body.filter((pl.col("record") == 0) | bad).head(1)
+    headless = (pl.col("record") == 0) & (last is None)
+    wrong = body.filter(headless | bad).head(1)
     if wrong.is_empty():
         return
     record, line, text = wrong.select("record", "line", "text").row(0)
-    if record == 0:
+    header = heads["text"][record - 1] if record else last and last.text
+    if header is None:
         raise InputError(
             path, f"begins with '{text[:20]}'", expected="a FASTA file, whose first line begins with '>'", line=line
         )
-    name = pl.concat(headers).filter(pl.col("record") == record).select(_name())["name"][0] or ""
+    name = "".join(header[1:].split()[:1])
     letter = next(c for c in text if c not in IUPAC)
     remedy = {
         "U": "RNA: write T for U", "u": "RNA: write t for u", "-": "an alignment: remove the gaps", ".": "an alignment: remove the gaps",
@@ -77,25 +122,19 @@ def _refuse_letters(path: str | Path, body: pl.DataFrame, headers: list[pl.DataF
     )
 
 
-def _refuse_records(path: str | Path, table: pl.DataFrame) -> None:
-    """Refuse records without name or bases, and names that come twice."""
-    earlier = pl.col("line").first().over("name")
-    refuse_first(
-        path,
-        table.with_columns(earlier.alias("earlier")),
-        [
-            Rule(pl.col("name").is_null(), pl.lit("has a record without a name"), "'>name'"),
-            Rule(
-                pl.col("sequence").is_null(),
-                pl.format("record {} has no sequence", "name"),
-                "at least one base",
-                "remove the record",
-            ),
-            Rule(
-                pl.col("line") != pl.col("earlier"),
-                pl.format("names a record {} again, after line {}", "name", "earlier"),
-                "every name once",
-                "rename or remove one of the two records",
-            ),
-        ],
+def _checked(path: str | Path, table: pl.DataFrame) -> pl.DataFrame:
+    """Return line, name, description, sequence of records (line, text, sequence), after refusing those without name or bases."""
+    named = table.select(
+        "line", _name(), pl.col("text").str.extract(r"^>\s*\S+\s+(.*)$").alias("description"), "sequence"
     )
+    rules = [
+        Rule(pl.col("name").is_null(), pl.lit("has a record without a name"), "'>name'"),
+        Rule(
+            pl.col("sequence").is_null(),
+            pl.format("record {} has no sequence", "name"),
+            "at least one base",
+            "remove the record",
+        ),
+    ]
+    refuse_first(path, named, rules)
+    return named

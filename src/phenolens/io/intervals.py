@@ -3,16 +3,17 @@
 A file is told by its name's ending; .txt and .tsv, which say nothing, by their first line.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from phenolens.core.errors import DataError, InputError
+from phenolens.core.errors import STDIN, DataError, InputError
 from phenolens.core.ranges import axis, complement, overlap_pairs, union
 from phenolens.core.schemas import INTERVALS
-from phenolens.io.bed import read_bed
+from phenolens.io.bed import bed_batches, read_bed
 from phenolens.io.choice import refuse_absent
 from phenolens.io.genes import read_genes
 from phenolens.io.gff import read_features
@@ -66,8 +67,7 @@ def count_intervals(path: str | Path, features: tuple[str, ...] = ()) -> Counted
     ------
     InputError : another ending or content, a feature that the file does not have, or as the readers of the formats.
     """
-    name = Path(path).name.lower()
-    ending = Path(name.removesuffix(next((c for c in COMPRESSED if name.endswith(c)), ""))).suffix
+    ending = _ending(path)
     if ending in BED + PEAKS:
         return Counted(read_bed(path, features, keep_duplicates=ending in PEAKS), {})
     if ending in GFF:
@@ -93,6 +93,30 @@ def count_intervals(path: str | Path, features: tuple[str, ...] = ()) -> Counted
         expected="UCSC's rmsk or gwasCatalog, RepeatMasker's .out, or EBI's GWAS associations",
         remedy="rename the file after its format (.bed, .gff3, .gtf ...), if it is another",
     )
+
+
+def interval_batches(path: str | Path, *, size: int = 1 << 22) -> Iterator[pl.DataFrame]:
+    """Yield the INTERVALS of a file some at a time, rows in file order: BED and peak files line by line, others at once.
+
+    Parameters
+    ----------
+    path : as in count_intervals; `-` is a BED file on standard input. A BED file may hold an interval twice.
+    size : bytes of text read at a time.
+
+    Raises
+    ------
+    InputError : as count_intervals.
+    """
+    if Path(path) != STDIN and _ending(path) not in BED + PEAKS:
+        yield read_intervals(path)
+        return
+    for batch in bed_batches(path, size=size):
+        yield batch.select(list(INTERVALS.columns))
+
+
+def _ending(path: str | Path) -> str:
+    name = Path(path).name.lower()
+    return Path(name.removesuffix(next((c for c in COMPRESSED if name.endswith(c)), ""))).suffix
 
 
 def _first_line(path: str | Path) -> str:

@@ -4,6 +4,7 @@ Everything that can be wrong with a text file before its format matters is found
 another compression, cut off, not text.
 """
 
+import errno
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import BinaryIO, cast
 
 import polars as pl
 
-from phenolens.core.errors import InputError
+from phenolens.core.errors import STDIN, InputError
 
 BATCH_BYTES = 1 << 24
 GZIP = b"\x1f\x8b"
@@ -29,13 +30,15 @@ OTHER_FORMATS = {
 
 
 def open_raw(path: str | Path) -> BinaryIO:
-    """Return the file's bytes as stored, opened for reading.
+    """Return the file's bytes as stored, opened for reading; `-` (STDIN) is standard input.
 
     Raises
     ------
-    InputError : the file is missing, a folder, not readable, or of zero bytes.
+    InputError : the file is missing, a folder, not readable, or of zero bytes; standard input is closed.
     """
     path = Path(path)
+    if path == STDIN:
+        return _open_stdin()
     if path.is_dir():
         raise InputError(path, "is a folder", expected="a file", remedy="name a file in it")
     try:
@@ -49,6 +52,19 @@ def open_raw(path: str | Path) -> BinaryIO:
         raise InputError(
             path, "is empty", expected="at least one line", remedy="check that its download or copy was whole"
         )
+    return handle
+
+
+def _open_stdin() -> BinaryIO:
+    try:
+        handle = open(0, "rb", closefd=False)  # noqa: SIM115  # the caller closes it, as it does a file
+    except OSError as error:
+        closed = "is closed" if error.errno == errno.EBADF else f"cannot be opened: {error.strerror}"
+        raise InputError(
+            STDIN, closed, expected="a file or another command's output", remedy="name a file, or pipe one in"
+        ) from None
+    if not handle.peek(1):
+        raise InputError(STDIN, "is empty", expected="at least one line", remedy="check the command before the pipe")
     return handle
 
 
