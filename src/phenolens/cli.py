@@ -166,21 +166,45 @@ _stage_command("report", "Write the page")
 @app.command(short_help="classify sequences with a model of a run")
 def predict(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="model folder of a run, e.g. my-run/train/run-0", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="run folder (the average of its runs), or one model of it, e.g. my-run/train/run-0",
+            show_default=False,
+        ),
     ],
     sequences: Annotated[
-        Path, typer.Argument(metavar="SEQUENCES", help="FASTA, or BED with --genome", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="SEQUENCES",
+            help="FASTA; or BED and other intervals with --genome; - is standard input",
+            show_default=False,
+        ),
     ],
-    genome: Annotated[Path | None, typer.Option(help="FASTA of the genome, for BED input", show_default=False)] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="sequences per step")] = 64,
+    genome: Annotated[Path | None, typer.Option(help="FASTA that the intervals lie on", show_default=False)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help=".tsv or .parquet (default: TSV to standard output)", show_default=False
+        ),
+    ] = None,
+    both_strands: Annotated[
+        bool, typer.Option("--both-strands", help="average over the sequence and its reverse complement")
+    ] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="probabilities without the calibration of the run")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="sequences per step, at most")] = 64,
 ) -> None:
-    """phenolens predict my-run/train/run-0 sequences.fa > classes.tsv
+    """phenolens predict my-run sequences.fa > classes.tsv
 
-    Classify sequences with a model of a run: one line each, with the probability of every class.
+    Classify sequences with a model of a run: one line each, with the probability of every class. Memory does not grow with the
+    input, and nothing is written before all of it is read. A sequence that the model cannot read (too short, mostly N) has empty cells.
     """
     from phenolens import classify
 
-    sys.stdout.write(classify.predict_file(model, sequences, genome, batch_size=batch_size).write_csv(separator="\t"))
+    options = classify.Options(both_strands, raw, batch_size)
+    with Lines() as progress:
+        told = classify.Told(progress.note, lambda done: progress.step(done, None, f"predict: {done:,} sequences"))
+        classify.classify_file(model, sequences, out or sys.stdout.buffer, genome, options, told)
 
 
 @app.command(short_help="two finished runs side by side, on the same sequences")

@@ -37,10 +37,14 @@ class Lines:
         words = {"running": "...", "kept": "done before, unchanged"}
         self.console.print(f"{name:<9} {words.get(state, state)}", markup=False)
 
-    def step(self, done: int, total: int, text: str) -> None:
+    def step(self, done: int, total: int | None, text: str) -> None:
         """Move the bar; a new kind of work starts its clock again."""
         kind = text.partition(":")[0]
         if kind != self.text:
             self.text = kind
             self.bar.reset(self.task, total=total, visible=True, description=text)
         self.bar.update(self.task, completed=done, total=total, description=text)
+
+    def note(self, sentence: str) -> None:
+        """Write a sentence that the user should read."""
+        self.console.print(f"note: {sentence}", markup=False, soft_wrap=True)

@@ -95,7 +95,7 @@ def count_intervals(path: str | Path, features: tuple[str, ...] = ()) -> Counted
     )
 
 
-def interval_batches(path: str | Path, *, size: int = 1 << 22) -> Iterator[pl.DataFrame]:
+def interval_batches(path: str | Path, *, size: int = 1 << 22) -> Iterator[Counted]:
     """Yield the INTERVALS of a file some at a time, rows in file order: BED and peak files line by line, others at once.
 
     Parameters
@@ -108,10 +108,10 @@ def interval_batches(path: str | Path, *, size: int = 1 << 22) -> Iterator[pl.Da
     InputError : as count_intervals.
     """
     if Path(path) != STDIN and _ending(path) not in BED + PEAKS:
-        yield read_intervals(path)
+        yield count_intervals(path)
         return
     for batch in bed_batches(path, size=size):
-        yield batch.select(list(INTERVALS.columns))
+        yield Counted(batch.select(list(INTERVALS.columns)), {})
 
 
 def _ending(path: str | Path) -> str:

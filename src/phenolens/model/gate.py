@@ -37,23 +37,60 @@ class TokenQuality(NamedTuple):
         return f"{self.mean_tokens:.0f} tokens per sequence{lost}"
 
 
-def quality(rule: TokenRule, tokens: Tokens, sequences: Sequence[str]) -> TokenQuality:
-    """Return what the tokens look like: shares of unknown ones and of ones with an N, their number, what was cut off or dropped."""
+class TokenCounts(NamedTuple):
+    """What the kept tokens of n sequences are, int64 (n,) each.
+
+    tokens : without special ones; with windows those of all of them.
+    with_n : tokens with an N.
+    unknown : other tokens that the vocabulary does not have or that hold a letter other than A C G T.
+    uncut : tokens of the whole sequence.
+    bases : letters A C G T of the whole sequence.
+    dropped : those that the tokenizer left out, before any cutting.
+    """
+
+    tokens: np.ndarray
+    with_n: np.ndarray
+    unknown: np.ndarray
+    uncut: np.ndarray
+    bases: np.ndarray
+    dropped: np.ndarray
+
+    @property
+    def readable(self) -> np.ndarray:
+        """Whether a sequence has tokens and at most half of them hold an N or are unknown, bool (n,)."""
+        readable: np.ndarray = (self.tokens > 0) & (2 * (self.with_n + self.unknown) <= self.tokens)
+        return readable
+
+
+def count(rule: TokenRule, tokens: Tokens, sequences: Sequence[str]) -> TokenCounts:
+    """Return what the tokens of each sequence are."""
     letters, lengths = end_to_end(sequences)
     base, is_n = LETTERS[letters] < 4, np.isin(letters, _N)
-    dropped = int(tokens.dropped.sum()) / max(1, int(base.sum()))
     content = tokens.spans[:, 0] >= 0
-    total = int(content.sum())
-    if not total:
-        return TokenQuality(0.0, 0.0, 0.0, 0.0, dropped)
-    heads = (np.cumsum(lengths) - lengths)[tokens.owner]
-    place = np.repeat(heads, tokens.lengths)[content, None] + tokens.spans[content]  # (content tokens, 2)
+    heads = np.cumsum(lengths) - lengths
+    owner = np.repeat(tokens.owner, tokens.lengths)[content]
+    place = heads[owner, None] + tokens.spans[content]  # (content tokens, 2)
     with_n, foreign = (np.diff(np.cumsum(np.append(0, letter))[place])[:, 0] > 0 for letter in (is_n, ~(base | is_n)))
     unknown = ((tokens.ids[content] == rule.unknown) | foreign) & ~with_n
-    whole = int(tokens.uncut.sum())
-    return TokenQuality(
-        float(unknown.mean()), float(with_n.mean()), total / len(sequences), max(0.0, 1 - total / whole), dropped
+    kept, of_n, strange = (
+        np.bincount(chosen, minlength=len(lengths)) for chosen in (owner, owner[with_n], owner[unknown])
     )
+    bases = np.cumsum(np.append(0, base))
+    return TokenCounts(kept, of_n, strange, tokens.uncut, bases[heads + lengths] - bases[heads], tokens.dropped)
+
+
+def summary(counts: TokenCounts, n: int) -> TokenQuality:
+    """Return the quality of the tokens of n sequences, from the counts of each or from sums of them."""
+    tokens, with_n, unknown, uncut, bases, dropped = (int(column.sum()) for column in counts)
+    lost = dropped / max(1, bases)
+    if not tokens:
+        return TokenQuality(0.0, 0.0, 0.0, 0.0, lost)
+    return TokenQuality(unknown / tokens, with_n / tokens, tokens / n, max(0.0, 1 - tokens / uncut), lost)
+
+
+def quality(rule: TokenRule, tokens: Tokens, sequences: Sequence[str]) -> TokenQuality:
+    """Return what the tokens look like: shares of unknown ones and of ones with an N, their number, what was cut off or dropped."""
+    return summary(count(rule, tokens, sequences), len(sequences))
 
 
 def gate(rule: TokenRule, tokens: Tokens, sequences: Sequence[str]) -> TokenQuality:
@@ -61,10 +98,34 @@ def gate(rule: TokenRule, tokens: Tokens, sequences: Sequence[str]) -> TokenQual
 
     Raises
     ------
-    DataError : a vocabulary that is not of DNA; bases without any token, or unknown tokens, above what the rule allows; no
-        tokens at all; more than half of them with an N.
+    DataError : as `refuse`; no tokens at all; more than half of them with an N.
     """
     found = quality(rule, tokens, sequences)
+    refuse(rule, found)
+    if len(sequences) and not found.mean_tokens:
+        raise DataError(
+            "sequences",
+            "none gives a token",
+            expected=f"at least {max(rule.k, 1)} bases",
+            remedy="check the input file",
+        )
+    if found.with_n > MOST_N:
+        raise DataError(
+            "sequences",
+            f"{found.with_n:.1%} of their tokens contain an N",
+            expected=f"at most {MOST_N:.0%}",
+            remedy="leave out regions without sequence (assembly gaps)",
+        )
+    return found
+
+
+def refuse(rule: TokenRule, found: TokenQuality) -> None:
+    """Return nothing when the tokenizer fits.
+
+    Raises
+    ------
+    DataError : a vocabulary that is not of DNA; bases without any token, or unknown tokens, above what the rule allows.
+    """
     if rule.foreign > max(MOST_FOREIGN, rule.max_unknown):
         raise DataError(
             "tokenizer",
@@ -79,13 +140,6 @@ def gate(rule: TokenRule, tokens: Tokens, sequences: Sequence[str]) -> TokenQual
             expected=f"at most {rule.max_unknown:.1%} (train.max_unknown)",
             remedy="choose a model whose tokenizer knows the letters A C G T",
         )
-    if len(sequences) and not found.mean_tokens:
-        raise DataError(
-            "sequences",
-            "none gives a token",
-            expected=f"at least {max(rule.k, 1)} bases",
-            remedy="check the input file",
-        )
     if found.unknown > rule.max_unknown:
         raise DataError(
             "sequences",
@@ -93,11 +147,3 @@ def gate(rule: TokenRule, tokens: Tokens, sequences: Sequence[str]) -> TokenQual
             expected=f"at most {rule.max_unknown:.1%} (train.max_unknown)",
             remedy="give DNA in the letters A C G T N, or a model whose tokenizer knows these letters",
         )
-    if found.with_n > MOST_N:
-        raise DataError(
-            "sequences",
-            f"{found.with_n:.1%} of their tokens contain an N",
-            expected=f"at most {MOST_N:.0%}",
-            remedy="leave out regions without sequence (assembly gaps)",
-        )
-    return found
