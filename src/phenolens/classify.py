@@ -196,10 +196,9 @@ def _finished(target: Path | BinaryIO) -> Iterator[Path]:
 
 def _to_parquet(rows: Path, target: Path) -> None:
     """Write a table of CLASSES as Parquet, one row group after the other."""
-    names = pl.read_csv(rows, separator="\t", n_rows=0).columns
+    names = pl.scan_csv(rows, separator="\t", infer_schema=False, glob=False).collect_schema().names()
     types: dict[str, Any] = {name: pl.String if i < 2 else pl.Float64 for i, name in enumerate(names)}
-    lazy = pl.scan_csv(rows, separator="\t", schema=types, glob=False)
-    lazy.sink_parquet(target, row_group_size=ROW_GROUP)
+    pl.scan_csv(rows, separator="\t", schema=types, glob=False).sink_parquet(target, row_group_size=ROW_GROUP)
 
 
 def _chunks(source: Path, genome: Path | None, told: Told) -> Iterator[_Chunk]:

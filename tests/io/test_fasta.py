@@ -7,7 +7,7 @@ import pytest
 
 from phenolens.core.errors import InputError
 from phenolens.io import text
-from phenolens.io.fasta import IUPAC, read_fasta
+from phenolens.io.fasta import IUPAC, fasta_chunks, read_fasta
 
 SHARED = Path(__file__).parents[2] / "../shared/data/herv"
 CONTENT = ">a first one\nACGTn\nRYacgt\n\n>b|LTR7\nA\n> c  x\ty \n  ACGT  \n"
@@ -100,3 +100,13 @@ def test_real_files_against_joining_lines_by_hand(name):
     records = [record.partition("\n") for record in path.read_text().split(">")[1:]]
     expected = [(head.split()[0], body.replace("\n", "")) for head, _, body in records]
     assert read_fasta(path).select("name", "sequence").rows() == expected
+
+
+def test_chunks_hold_no_more_than_their_text_and_the_longest_record(tmp_path):
+    table = random_records(300)
+    path = tmp_path / "a.fa"
+    path.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in table.iter_rows()))
+    chunks = list(fasta_chunks(path, size=1000))
+    assert max(chunk["sequence"].str.len_bytes().sum() for chunk in chunks) <= 1000 + 400
+    assert pl.concat(chunks).select("name", "sequence").equals(table)
+    assert pl.concat(chunks)["line"].to_list() == list(range(1, 2 * table.height, 2))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from phenolens.core.errors import DataError, InputError
 from phenolens.core.schemas import GENES, INTERVALS
 from phenolens.core.table import check, empty
-from phenolens.io.intervals import features, genes_as_intervals, read_intervals
+from phenolens.io.intervals import features, genes_as_intervals, interval_batches, read_intervals
 
 REGULATORY = Path(__file__).parents[2] / "../shared/data/annotation/regulatory_build.chr21.GRCh38.bed"
 GFF3 = (
@@ -193,3 +193,15 @@ def test_features_and_their_absence():
     with pytest.raises(DataError) as caught:
         genes_as_intervals(model([("A", "gene", 0, 5)]), "intron")
     assert str(caught.value) == "gene table: has no feature 'intron'; expected one of: gene"
+
+
+@pytest.mark.parametrize("size", [1, 40, 1 << 22])
+def test_batches_are_the_file_in_order(tmp_path, size):
+    path = tmp_path / "a.bed"
+    rows = [f"chr{i % 3}\t{i}\t{i + 10}\tn{i}\t{i}\t+\n" for i in range(30)]
+    path.write_text("track\n" + "".join(rows))
+    batches = list(interval_batches(path, size=size))
+    assert pl.concat(batch.table for batch in batches).equals(read_intervals(path))
+    assert (len(batches) > 10) == (size < 100)
+    path.write_text("".join([*rows, rows[3]]))
+    assert sum(batch.table.height for batch in interval_batches(path, size=size)) == 31

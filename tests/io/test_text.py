@@ -1,5 +1,8 @@
 import gzip
+import os
 import re
+import subprocess
+import sys
 
 import polars as pl
 import pysam
@@ -145,3 +148,19 @@ def test_file_is_closed_after_an_error(tmp_path, recwarn):
     error_of(path)
     path.unlink()
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("redirect", "sentence"),
+    [
+        ("<&-", "standard input: is closed; expected a file or another command's output; name a file, or pipe one in"),
+        ("</dev/null", "standard input: is empty; expected at least one line; check the command before the pipe"),
+    ],
+)
+def test_standard_input_without_content(redirect, sentence):
+    code = (
+        "from phenolens.io.text import open_raw\ntry:\n    open_raw('-')\nexcept Exception as error:\n    print(error)"
+    )
+    shell = ["sh", "-c", f'exec "{sys.executable}" -c "$CODE" {redirect}']
+    done = subprocess.run(shell, capture_output=True, text=True, check=True, env={**os.environ, "CODE": code})
+    assert done.stdout.strip() == sentence

@@ -7,7 +7,7 @@ from transformers import EsmTokenizer, PreTrainedTokenizerFast
 
 from phenolens.core.errors import DataError
 from phenolens.core.settings_learn import TrainSettings
-from phenolens.model.gate import gate, quality
+from phenolens.model.gate import count, gate, quality
 from phenolens.model.tokens import encode
 from phenolens.model.vocabulary import bpe_rule, kmer_rule, kmer_vocabulary, tokenizer_rule
 
@@ -128,3 +128,13 @@ def test_no_base_is_left_out_by_kmers_blocks_and_bpe_whatever_the_letters():
     bpe = bpe_rule(random_sequences(5, 100, 6), 300, train_settings(max_tokens=6))
     for own in (rule(3), bpe):
         assert encode(own, sequences).dropped.tolist() == [0, 0, 0, 0]
+
+
+def test_counts_of_each_sequence_against_looking_at_every_kmer():
+    own, texts = rule(3), ["ACGTNACGT", "", "ACGRACG", "NNNNACG", "ACNNNN", "acgtacgt"]
+    counts = count(own, encode(own, texts), texts)
+    words = [[text[i : i + 3].upper() for i in range(len(text) - 2)] for text in texts]
+    assert counts.tokens.tolist() == [len(row) for row in words]
+    assert counts.with_n.tolist() == [sum("N" in word for word in row) for row in words]
+    assert counts.unknown.tolist() == [sum("R" in word for word in row) for row in words]
+    assert counts.readable.tolist() == [True, False, False, False, False, True]

@@ -4,8 +4,8 @@ Everything that can be wrong with a text file before its format matters is found
 another compression, cut off, not text.
 """
 
-import errno
 import gzip
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,13 +56,12 @@ def open_raw(path: str | Path) -> BinaryIO:
 
 
 def _open_stdin() -> BinaryIO:
-    try:
-        handle = open(0, "rb", closefd=False)  # noqa: SIM115  # the caller closes it, as it does a file
-    except OSError as error:
-        closed = "is closed" if error.errno == errno.EBADF else f"cannot be opened: {error.strerror}"
+    # where it was closed at the start, Python has no __stdin__, and file 0 may be any other by now
+    if sys.__stdin__ is None:
         raise InputError(
-            STDIN, closed, expected="a file or another command's output", remedy="name a file, or pipe one in"
-        ) from None
+            STDIN, "is closed", expected="a file or another command's output", remedy="name a file, or pipe one in"
+        )
+    handle = open(0, "rb", closefd=False)  # noqa: SIM115  # the caller closes it, as it does a file
     if not handle.peek(1):
         raise InputError(STDIN, "is empty", expected="at least one line", remedy="check the command before the pipe")
     return handle
