@@ -64,6 +64,7 @@ def tiny_row(family: str) -> Model:
 def tiny_settings(**changes) -> TrainSettings:
     """Return settings that suit the tiny models; `changes` win."""
     quick = {"max_tokens": 64, "learning_rate": 1e-2, "batch_size": 16, "epochs": 4, "patience": 4, "cut": "head_tail"}
+    quick["log_to"] = ()
     return TrainSettings.model_validate(quick | changes)
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from phenolens.core import processes
 from phenolens.core.errors import PhenolensError
 from phenolens.core.terminal import Lines
 
@@ -61,7 +62,7 @@ def demo(
 
     with Lines() as progress:
         report = pipeline.run(pipeline.demo_study(overrides or ()), out, progress=progress)
-    print(f"report: {report}")
+    _say(f"report: {report}")
 
 
 @app.command(short_help="write a study file to begin with")
@@ -142,7 +143,13 @@ def _run(study: Path, out: Path | None, overrides: list[str] | None, last: str) 
 
     with Lines() as progress:
         result = pipeline.run(pipeline.load_study(study, overrides or ()), out, last=last, progress=progress)
-    print(f"{last}: {result}")
+    _say(f"{last}: {result}")
+
+
+def _say(result: str) -> None:
+    """Print a result, once for all processes that made it together."""
+    if processes.rank() == 0:
+        print(result)
 
 
 def _stage_command(stage: str, what: str) -> None:
@@ -268,9 +275,14 @@ def main() -> None:
     try:
         app()
     except PhenolensError as error:
-        print(f"phenolens: error: {'; '.join([str(error), *getattr(error, '__notes__', [])])}", file=sys.stderr)
+        if processes.rank() == 0:
+            print(f"phenolens: error: {'; '.join([str(error), *getattr(error, '__notes__', [])])}", file=sys.stderr)
         sys.exit(error.exit_code)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
             print("phenolens: interrupted; run the same command again to go on", file=sys.stderr)
         raise
+
+
+if __name__ == "__main__":
+    main()

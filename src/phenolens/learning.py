@@ -3,38 +3,83 @@
 Imports of a stage stand in its function, so that a finished run answers at once.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 import polars as pl
 
+from phenolens.core import processes
 from phenolens.core import run as folders
+from phenolens.core.progress import Silent
 from phenolens.core.strands import reverse_complement
 from phenolens.core.study import class_order, training_runs
 from phenolens.job import Job
+
+if TYPE_CHECKING:
+    from phenolens.model.load import Loaded
 
 
 def train(job: Job) -> None:
     """Sequences -> one fine-tuned Hugging Face folder per run, and one more on the random split where asked."""
     from phenolens.model.describe import describe
-    from phenolens.model.load import load, save
-    from phenolens.model.train import train as fine_tune
+    from phenolens.model.load import save
+    from phenolens.model.ranks import shared
 
-    settings, sequences = job.settings.train, job.table("dataset/sequences.parquet")
-    labels = class_order(job.settings, sequences["label"])
-    for name, split, seed in training_runs(job.settings):
+    for run in training_runs(job.settings):
+        name = run[0]
         folder = job.folder / "train" / name
         if (folder / "history.tsv").exists():
             continue
-        rows = sequences.with_columns(pl.col(split).alias("split"))
-        learning = rows.filter(pl.col("split") == "train")["sequence"].to_list()
-        loaded = load(job.study.model, labels, settings, seed, learning)
-
-        def watch(done: int, total: int, loss: float, validation: float | None, name: str = name) -> None:
-            shown = "" if validation is None else f", validation loss {validation:.3f}"
-            job.progress.step(done, total, f"{name}: loss {loss:.3f}{shown}")
-
-        history = fine_tune(loaded, rows, folder, settings, seed, watch)
+        loaded, history = _fine_tuned(job, shared(run))
         save(loaded, folder)
         folders.write_json(describe(loaded), job.folder / "train" / "model.json")
         job.write(history, f"train/{name}/history.tsv")
+
+
+def _fine_tuned(job: Job, run: tuple[str, str, int]) -> "tuple[Loaded, pl.DataFrame]":
+    """Return the model of a run and its history; several processes do this together."""
+    from phenolens.model.load import load
+    from phenolens.model.train import train as fine_tune
+
+    (name, split, seed), settings = run, job.settings.train
+    rows = job.table("dataset/sequences.parquet").with_columns(pl.col(split).alias("split"))
+    labels = class_order(job.settings, rows["label"])
+    learning = rows.filter(pl.col("split") == "train")["sequence"].to_list()
+    loaded = load(job.study.model, labels, settings, seed, learning)
+    quality = ""
+
+    def watch(done: int, total: int, loss: float, validation: float | None) -> None:
+        job.progress.step(done, total, f"{name}: loss {loss:.3f}{quality}")
+
+    def epoch_over(epoch: int, loss: float, validation: float, accuracy: float) -> None:
+        nonlocal quality
+        quality = f", validation loss {validation:.3f}, accuracy {accuracy:.3f}"
+        job.progress.line(f"{name}, epoch {epoch} of {settings.epochs}: loss {loss:.3f}{quality}")
+
+    return loaded, fine_tune(loaded, rows, job.folder / "train" / name, settings, seed, watch, epoch_over)
+
+
+@contextmanager
+def together(job: Job) -> Iterator[bool]:
+    """Yield whether this process owns the run; the others train with the first one until it has left the block, and then need no more.
+
+    One process alone owns it. torchrun and accelerate launch start several, on one or many machines that see the same run folder.
+    """
+    if processes.count() == 1:
+        yield True
+        return
+    from phenolens.model.ranks import joined, shared
+
+    with joined():
+        if processes.rank() == 0:
+            yield True
+            shared(None)
+            return
+        silent = job._replace(progress=Silent())
+        while (run := shared(None)) is not None:
+            _fine_tuned(silent, run)
+        yield False
 
 
 def evaluate(job: Job) -> None:

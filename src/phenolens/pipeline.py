@@ -18,7 +18,7 @@ from phenolens.core.study import Study, class_order, demo_study, file_name, load
 from phenolens.core.table import empty
 from phenolens.inputs import annotate_files, dataset_files, open_inputs, read_annotation
 from phenolens.job import Job
-from phenolens.learning import evaluate, train
+from phenolens.learning import evaluate, together, train
 
 __all__ = ["STAGES", "demo_study", "load_study", "plan", "run"]
 
@@ -43,6 +43,15 @@ def run(study: Study, out: Path | None = None, *, last: str = "report", progress
     """
     folder = out or Path(f"{study.settings.name}-run")
     job = Job(study, folder, progress or Silent())
+    with together(job) as first:
+        if first:
+            _run(job, last)
+    return folder / "report" / "index.html" if last == "report" else folder / last
+
+
+def _run(job: Job, last: str) -> None:
+    """Run the stages in the run folder, which one process alone owns."""
+    study, folder = job.study, job.folder
     names = list(STAGES)[: list(STAGES).index(last) + 1]
     dumped = study.settings.model_dump(mode="json")
     stages = plan(study, folder)
@@ -58,7 +67,6 @@ def run(study: Study, out: Path | None = None, *, last: str = "report", progress
             with folders.working(stages[name]):
                 STAGES[name](job)
         folders.write_run_manifest(folder, {name: stages[name].fingerprint for name in names})
-    return folder / "report" / "index.html" if last == "report" else folder / last
 
 
 def plan(study: Study, folder: Path) -> dict[str, folders.Stage]:

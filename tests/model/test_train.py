@@ -1,54 +1,25 @@
-import os
+import importlib.util
 import random
-import shutil
-import signal
-import subprocess
-import sys
-from pathlib import Path
+import struct
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
 from sklearn.metrics import log_loss, roc_auc_score
+from tensorboardX.proto.event_pb2 import Event
 from tiny import file_size_limit, planted, tiny_loaded, tiny_settings
+from trainings import TABLE, UNEVEN, StoppedError, equal, stop_at, trained, weights_of
 
 from phenolens.core.errors import DataError, SettingsError, WriteError
 from phenolens.model.predict import predict
-from phenolens.model.train import class_weights, train
+from phenolens.model.train import train
 
-TABLE = planted(100, 40, 3).table
 LEARN = {"bert": {"epochs": 4}, "gpt2": {"epochs": 8, "patience": 8, "learning_rate": 5e-3}}
-
-
-class StoppedError(Exception):
-    """Raised by a test's on_progress to leave a training as a crash would."""
-
-
-def weights_of(loaded):
-    return {name: value.clone() for name, value in loaded.model.state_dict().items()}
-
-
-def equal(first, second):
-    return all(torch.equal(first[name], second[name]) for name in first)
-
-
-def trained(folder, *, seed=1, table=TABLE, on_progress=None, **changes):
-    loaded, settings = tiny_loaded("bert", **changes), tiny_settings(**changes)
-    history = train(loaded, table, folder, settings, seed, *([on_progress] if on_progress else []))
-    return history, loaded
 
 
 def in_double(probabilities):
     return probabilities / probabilities.sum(axis=1, dtype=float, keepdims=True)
-
-
-def stop_at(step):
-    def on_progress(done, *_):
-        if done == step:
-            raise StoppedError
-
-    return on_progress
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2"])
@@ -68,97 +39,6 @@ def test_same_seed_same_weights_other_seed_others(tmp_path):
     assert history.equals(again)
     assert equal(weights_of(first), weights_of(second))
     assert not equal(weights_of(first), weights_of(other))
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import torch
-from tiny import planted, tiny_loaded, tiny_settings
-from phenolens.model.train import train
-
-torch.set_num_threads(1)
-changes = {"epochs": 4, "dropout": 0.1, "accumulate": 2, "batch_size": 8}
-
-def on_progress(done, *_):
-    if done == 10:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-train(tiny_loaded("bert", **changes), planted(100, 40, 3).table, Path(sys.argv[2]), tiny_settings(**changes), 1, on_progress)
-"""
-
-
-def test_killed_training_goes_on_to_the_same_result(tmp_path):
-    changes = {"epochs": 4, "dropout": 0.1, "accumulate": 2, "batch_size": 8}
-    here = Path(__file__).parents[1]
-    environment = os.environ | {"PYTHONPATH": str(here.parent / "src"), "OMP_NUM_THREADS": "1"}
-    killed = subprocess.run([sys.executable, "-c", KILLED, here, tmp_path / "killed"], env=environment, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert [p.name for p in (tmp_path / "killed" / "checkpoints").glob("checkpoint-*")] == ["checkpoint-8"]
-    steps = []
-    resumed, second = trained(tmp_path / "killed", on_progress=lambda done, *_: steps.append(done), **changes)
-    whole, first = trained(tmp_path / "whole", **changes)
-    assert min(steps) == 9
-    assert resumed.equals(whole)
-    assert resumed["epoch"].to_list() == [1, 2, 3, 4]
-    assert equal(weights_of(first), weights_of(second))
-    assert not (tmp_path / "killed" / "checkpoints").exists()
-
-
-HALF = {"epochs": 4, "learning_rate": 1e-3}
-
-
-@pytest.fixture(scope="module")
-def half_way(tmp_path_factory):
-    """A whole training, and the folder of one that crashed in its last epoch, with two checkpoints."""
-    folder = tmp_path_factory.mktemp("half")
-    history, loaded = trained(folder / "whole", **HALF)
-    for name, step in (("cut", 14), ("earlier", 10)):  # the Trainer keeps one checkpoint besides the best
-        with pytest.raises(StoppedError):
-            trained(folder / name, on_progress=stop_at(step), **HALF)
-    (folder / "earlier" / "checkpoints" / "checkpoint-8").rename(folder / "cut" / "checkpoints" / "checkpoint-8")
-    return history, weights_of(loaded), folder / "cut"
-
-
-@pytest.mark.parametrize("damaged", ["trainer_state.json", "model.safetensors"])
-def test_half_written_checkpoint_is_passed_over(half_way, tmp_path, damaged):
-    history, weights, folder = half_way
-    shutil.copytree(folder, tmp_path / "cut")
-    file = tmp_path / "cut" / "checkpoints" / "checkpoint-12" / damaged
-    file.write_bytes(file.read_bytes()[:-100])
-    steps = []
-    resumed, loaded = trained(tmp_path / "cut", on_progress=lambda done, *_: steps.append(done), **HALF)
-    assert min(steps) == 9
-    assert resumed.equals(history)
-    assert equal(weights_of(loaded), weights)
-
-
-def dies_before_tidying_up(folder, monkeypatch, **changes):
-    def dies(*_):
-        raise StoppedError
-
-    with monkeypatch.context() as patched:
-        patched.setattr("phenolens.model.train._Trainer._load_best_model", dies)
-        with pytest.raises(StoppedError):
-            trained(folder, **changes)
-
-
-@pytest.mark.parametrize("when", ["while it waits", "before tidying up"])
-def test_early_stop_and_best_weights_survive_a_crash_and_a_move_of_the_folder(tmp_path, monkeypatch, when):
-    changes = {"epochs": 8, "patience": 2, "learning_rate": 5e-2}  # so large that the best epoch is an early one
-    whole, first = trained(tmp_path / "whole", **changes)
-    best = whole["validation_loss"].arg_min() + 1
-    assert whole.height == best + 2 < 8
-    if when == "before tidying up":
-        dies_before_tidying_up(tmp_path / "cut", monkeypatch, **changes)
-    else:
-        with pytest.raises(StoppedError):
-            trained(tmp_path / "cut", on_progress=stop_at(4 * (best + 1) + 2), **changes)
-    (tmp_path / "cut").rename(tmp_path / "moved")
-    resumed, second = trained(tmp_path / "moved", **changes)
-    assert resumed.equals(whole)
-    assert equal(weights_of(first), weights_of(second))
 
 
 def test_checkpoints_of_other_settings_or_data_are_not_used(tmp_path):
@@ -227,27 +107,6 @@ def test_progress_tells_every_step_and_the_validation_loss(tmp_path):
     assert [calls[4][3], calls[-1][3]] == history["validation_loss"].to_list()
 
 
-def test_reverse_complements_are_added_to_training_only(tmp_path):
-    totals = []
-    history, _ = trained(
-        tmp_path, epochs=1, reverse_complement=True, on_progress=lambda done, total, *_: totals.append(total)
-    )
-    assert set(totals) == {8}  # 2 x 60 sequences in steps of 16
-    both = TABLE.with_columns(
-        pl.col("sequence").map_elements(lambda s: s.translate(str.maketrans("ACGT", "TGCA"))[::-1], pl.String)
-    )
-    augmented = pl.concat([TABLE.filter(split="train"), both.filter(split="train"), TABLE.filter(split="validation")])
-    same, _ = trained(tmp_path, epochs=1, table=augmented)
-    assert history.equals(same)
-
-
-def test_class_weights_have_mean_one_over_the_rows():
-    classes = np.array([0] * 6 + [1] * 3 + [2])
-    weights = class_weights(classes, 3)
-    np.testing.assert_allclose(weights, [10 / 18, 10 / 9, 10 / 3], rtol=1e-6)
-    assert weights[classes].mean() == pytest.approx(1)
-
-
 def test_class_weights_off_is_plain_cross_entropy(tmp_path):
     few = TABLE.filter((pl.col("label") == "with") | (pl.int_range(pl.len()) % 3 == 0))
     history, loaded = trained(tmp_path, epochs=1, table=few, class_weights=False)
@@ -285,11 +144,89 @@ def test_half_precision_needs_an_accelerator(tmp_path):
         trained(tmp_path, precision="fp16")
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_precisions_train(tmp_path, precision):
-    history, loaded = trained(tmp_path, epochs=1, precision=precision)
-    assert history["validation_loss"].is_finite().all()
+def test_bf16_trains_and_leaves_model_and_prediction_in_single_precision(tmp_path):
+    history, loaded = trained(tmp_path, epochs=1, precision="bf16")
+    single, _ = trained(tmp_path, epochs=1, precision="fp32")
+    assert history["validation_loss"].to_list() == pytest.approx(single["validation_loss"].to_list(), rel=0.1)
+    assert not history.equals(single)
     assert loaded.model.dtype == torch.float32
+    texts = TABLE["sequence"].to_list()
+    copied = tiny_loaded("bert")
+    copied.model.load_state_dict(loaded.model.state_dict())
+    np.testing.assert_array_equal(predict(loaded, texts), predict(copied, texts))
+
+
+def test_token_batches_train_and_their_validation_loss_is_the_mean_over_sequences(tmp_path):
+    calls = []
+    history, loaded = trained(tmp_path, table=UNEVEN, batch_tokens=500, on_progress=lambda *call: calls.append(call))
+    tokens = UNEVEN.filter(split="train")["sequence"].str.len_chars() - 5 + 2
+    assert tokens.sum() / 500 <= calls[-1][1] / 4 < 1.3 * tokens.sum() / 500 + 1
+    assert history["train_loss"][-1] < history["train_loss"][0]
+    rows = UNEVEN.filter(split="validation")
+    expected = log_loss(rows["label"] == "without", in_double(predict(loaded, rows["sequence"].to_list())))
+    assert history["validation_loss"].min() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("cut", "learned"), [("windows", True), ("head", False)])
+def test_a_motif_beyond_the_head_is_learned_through_windows(tmp_path, cut, learned):
+    table = planted(400, 40, 3).table.with_columns(pl.lit("ACAGATTACC" * 5) + pl.col("sequence"))
+    changes = {"cut": cut, "max_tokens": 32, "epochs": 6, "patience": 6}  # 90 bases; the head ends at the 35th
+    _, loaded = trained(tmp_path, table=table, **changes)
+    test = table.filter(pl.col("split") == "test")
+    auroc = roc_auc_score(test["label"] == "with", predict(loaded, test["sequence"].to_list())[:, 0])
+    assert auroc > 0.95 if learned else auroc == 0.5
+
+
+def test_epochs_are_told_as_they_stand_in_the_history(tmp_path):
+    told = []
+    history = train(
+        tiny_loaded("bert"), TABLE, tmp_path, tiny_settings(epochs=2), 1, on_epoch=lambda *row: told.append(row)
+    )
+    assert told == history.rows()
+
+
+def test_train_loss_is_the_mean_over_the_steps_of_an_epoch(tmp_path):
+    calls = []
+    history, _ = trained(tmp_path, epochs=2, batch_size=20, checkpoint_steps=2, on_progress=lambda *c: calls.append(c))
+    losses = {done: loss for done, _, loss, _ in calls}
+    expected = [np.mean([losses[i] for i in steps]) for steps in ((1, 2, 3), (4, 5, 6))]
+    assert history["train_loss"].to_list() == pytest.approx(expected, rel=1e-5)
+
+
+def test_log_is_tensorboard_s_and_holds_the_history(tmp_path):
+    history, _ = trained(tmp_path, epochs=2, log_to=["tensorboard"])
+    (file,) = (tmp_path / "logs").iterdir()
+    found = [value.simple_value for event in events(file) for value in event.summary.value if value.tag == "eval/loss"]
+    assert found == pytest.approx(history["validation_loss"].to_list(), rel=1e-6)
+
+
+def events(file):
+    """Yield the records of a TensorBoard file: length (8 bytes), its checksum (4), the event, its checksum (4)."""
+    content, at = file.read_bytes(), 0
+    while at < len(content):
+        (size,) = struct.unpack("<Q", content[at : at + 8])
+        yield Event.FromString(content[at + 12 : at + 12 + size])
+        at += 16 + size
+
+
+@pytest.mark.parametrize("name", ["mlflow", "wandb", "comet_ml"])
+def test_a_tracker_that_is_not_installed_is_named_before_anything_is_done(tmp_path, name):
+    if importlib.util.find_spec(name) is not None:
+        pytest.skip(f"{name} is installed")
+    package = name.replace("_", "-")
+    with pytest.raises(SettingsError, match=rf"train.log_to: {package} is not installed; pip install {package}, or"):
+        trained(tmp_path / "run", log_to=["tensorboard", name])
+    assert not (tmp_path / "run").exists()
+
+
+def test_batches_that_cannot_be_made_are_named(tmp_path, monkeypatch):
+    with pytest.raises(
+        SettingsError, match=r"train.batch_tokens: 30 tokens do not hold a sequence of 37; expected at least 37"
+    ):
+        trained(tmp_path, batch_tokens=30)
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    with pytest.raises(SettingsError, match=r"train.batch_size: 4 sequences cannot be shared by 8 processes"):
+        trained(tmp_path, batch_size=4)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ class Progress(Protocol):
     def step(self, done: int, total: int, text: str) -> None:
         """Take note that `done` of `total` steps of the present work, called `text`, are finished."""
 
+    def line(self, text: str) -> None:
+        """Take note of something worth a line, such as an epoch that ended."""
+
 
 class Silent:
     """Progress that nobody watches."""
@@ -20,4 +23,7 @@ class Silent:
         """Ignore it."""
 
     def step(self, done: int, total: int, text: str) -> None:
+        """Ignore it."""
+
+    def line(self, text: str) -> None:
         """Ignore it."""

@@ -1,8 +1,10 @@
 """Progress on a terminal, for the command line; rich loads only where it draws."""
 
+from phenolens.core import processes
+
 
 class Lines:
-    """Progress as a bar with time left on a terminal, and as one line per stage anywhere else."""
+    """Progress as a bar with time left on a terminal, and as lines, one per stage and epoch, anywhere."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -17,7 +19,8 @@ class Lines:
             TextColumn("left"),
             TimeRemainingColumn(),
         )
-        self.bar = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        drawn = self.console.is_terminal and processes.rank() == 0
+        self.bar = Progress(*columns, console=self.console, transient=True, disable=not drawn)
         self.task = self.bar.add_task("", total=None, visible=False)
         self.text = ""
 
@@ -48,3 +51,7 @@ class Lines:
     def note(self, sentence: str) -> None:
         """Write a sentence that the user should read."""
         self.console.print(f"note: {sentence}", markup=False, soft_wrap=True)
+
+    def line(self, text: str) -> None:
+        """Write a line that stays."""
+        self.console.print(f"  {text}", markup=False)

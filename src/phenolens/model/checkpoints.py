@@ -15,6 +15,7 @@ from phenolens.core.settings_learn import TrainSettings
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 _MARK = "training.json"
+_WEIGHTS = ("model.safetensors", "adapter_model.safetensors")
 
 
 def fingerprint(sequences: pl.DataFrame, labels: tuple[str, ...], settings: TrainSettings, seed: int) -> str:
@@ -65,10 +66,16 @@ def is_whole(checkpoint: Path, step: int) -> bool:
     state = read_json(checkpoint / "trainer_state.json")
     if not isinstance(state, dict) or state.get("global_step") != step:
         return False
-    if not all(zipfile.is_zipfile(checkpoint / name) for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth")):
+    states = list(checkpoint.glob("rng_state*.pth"))  # one of each process
+    if not states or not all(
+        map(zipfile.is_zipfile, [*states, checkpoint / "optimizer.pt", checkpoint / "scheduler.pt"])
+    ):
         return False
+    weights = [checkpoint / name for name in _WEIGHTS if (checkpoint / name).exists()]
     try:
-        with safe_open(checkpoint / "model.safetensors", framework="pt"):
-            return True
+        for path in weights:
+            with safe_open(path, framework="pt"):
+                pass
     except (OSError, SafetensorError):
         return False
+    return bool(weights)
