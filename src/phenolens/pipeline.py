@@ -14,6 +14,7 @@ import polars as pl
 from phenolens.core import run as folders
 from phenolens.core.progress import Progress, Silent
 from phenolens.core.schemas import CONSERVATION, REGION_SCORES
+from phenolens.core.settings_learn import TrainSettings
 from phenolens.core.study import Study, class_order, demo_study, file_name, load_study
 from phenolens.core.table import empty
 from phenolens.inputs import annotate_files, dataset_files, open_inputs, read_annotation
@@ -71,7 +72,7 @@ def _run(job: Job, last: str) -> None:
 
 def plan(study: Study, folder: Path) -> dict[str, folders.Stage]:
     """Return each stage with its fingerprint; a stage depends on its settings, the seed, its files and the stages it reads."""
-    settings = study.settings.model_dump(mode="json")
+    settings = study.settings.model_dump(mode="json", exclude={"train": set(TrainSettings.WITHOUT_EFFECT)})
     files = {
         "dataset": dataset_files(study),
         "train": [Path(study.model)] if Path(study.model).is_dir() else [],

@@ -43,6 +43,26 @@ def test_a_lost_or_shortened_output_is_not_done(tmp_path):
     assert not run.is_done(make_stage(tmp_path))
 
 
+def test_logs_may_grow_or_go(tmp_path):
+    stage = make_stage(tmp_path)
+    log = stage.folder / "run-0" / "logs" / "events"
+    with run.working(stage):
+        run.write_text("result", stage.folder / "result.txt")
+        run.write_text("one", log)
+    assert run.is_done(make_stage(tmp_path))
+    log.write_text("one two")
+    assert run.is_done(make_stage(tmp_path))
+    log.unlink()
+    assert run.is_done(make_stage(tmp_path))
+
+
+def test_a_run_in_a_folder_called_logs_has_outputs(tmp_path):
+    (tmp_path / "logs").mkdir()
+    work(make_stage(tmp_path / "logs"))
+    (tmp_path / "logs" / "out" / "dataset" / "result.txt").unlink()
+    assert not run.is_done(make_stage(tmp_path / "logs"))
+
+
 def test_the_manifest_holds_true_hashes(tmp_path):
     stage = make_stage(tmp_path)
     work(stage)

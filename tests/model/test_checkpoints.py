@@ -36,6 +36,8 @@ def test_fingerprint_changes_with_all_that_determines_a_training():
     )
     assert len({base, *changed}) == 8
     assert fingerprint(TABLE.clone(), ("a", "b"), tiny_settings(), 1) == base
+    logged = tiny_settings(log_to=["tensorboard"], checkpoint_steps=7)
+    assert fingerprint(TABLE, ("a", "b"), logged, 1) == base
 
 
 def test_claim_keeps_its_own_and_removes_others(tmp_path):
@@ -68,6 +70,15 @@ def test_every_file_must_be_there_to_its_last_byte(tmp_path, name, left):
     write_checkpoint(tmp_path, 4)
     assert last_whole(tmp_path).name == "checkpoint-4"
     assert not path.exists()
+
+
+def test_each_process_s_random_state_counts_and_adapters_are_weights(tmp_path):
+    path = write_checkpoint(tmp_path, 8)
+    (path / "rng_state.pth").rename(path / "rng_state_0.pth")
+    (path / "model.safetensors").rename(path / "adapter_model.safetensors")
+    assert is_whole(path, 8)
+    (path / "rng_state_1.pth").write_bytes((path / "rng_state_0.pth").read_bytes()[:40])
+    assert not is_whole(path, 8)
 
 
 def test_best_checkpoint_is_looked_for_beside_the_last(tmp_path):

@@ -167,14 +167,14 @@ def test_token_batches_train_and_their_validation_loss_is_the_mean_over_sequence
     assert history["validation_loss"].min() == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize(("cut", "learned"), [("windows", True), ("head", False)])
-def test_a_motif_beyond_the_head_is_learned_through_windows(tmp_path, cut, learned):
+@pytest.mark.parametrize(("cut", "low", "high"), [("windows", 0.95, 1.0), ("head", 0.3, 0.7)])
+def test_a_motif_beyond_the_head_is_learned_through_windows(tmp_path, cut, low, high):
     table = planted(400, 40, 3).table.with_columns(pl.lit("ACAGATTACC" * 5) + pl.col("sequence"))
-    changes = {"cut": cut, "max_tokens": 32, "epochs": 6, "patience": 6}  # 90 bases; the head ends at the 35th
+    changes = {"cut": cut, "max_tokens": 32, "epochs": 5, "patience": 5}  # 90 bases; the head ends at the 35th
     _, loaded = trained(tmp_path, table=table, **changes)
     test = table.filter(pl.col("split") == "test")
     auroc = roc_auc_score(test["label"] == "with", predict(loaded, test["sequence"].to_list())[:, 0])
-    assert auroc > 0.95 if learned else auroc == 0.5
+    assert low < auroc <= high
 
 
 def test_epochs_are_told_as_they_stand_in_the_history(tmp_path):

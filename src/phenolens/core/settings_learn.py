@@ -1,6 +1,6 @@
 """Settings of the stages that learn and are measured: training and evaluation."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from phenolens.core.section import NotNegative, Positive, Section, Share
 
 class TrainSettings(Section):
     """Which pre-trained model is fine-tuned, and how."""
+
+    WITHOUT_EFFECT: ClassVar = ("checkpoint_steps", "log_to")  # a training is the same whatever these are
 
     model: str = Field(
         "bert-small",
@@ -28,10 +30,10 @@ class TrainSettings(Section):
     )
     runs: Positive = Field(1, description="models trained, each with its own seed (seed, seed + 1, ...)")
     epochs: Positive = Field(10, description="passes over the training sequences, at most")
-    batch_size: Positive = Field(32, description="sequences per step")
+    batch_size: Positive = Field(32, description="sequences per step, of all processes together")
     batch_tokens: Positive | None = Field(
         None,
-        description="tokens per step, padding included: batches of sequences of similar length, as many as fit; in place of batch_size",
+        description="tokens per step, padding included, of all processes together: sequences of similar length, as many as fit; in place of batch_size",
     )
     accumulate: Positive = Field(1, description="steps whose gradients are added up before the weights move")
     learning_rate: Annotated[float, Field(gt=0)] = Field(
@@ -46,7 +48,8 @@ class TrainSettings(Section):
         False, description="read every training sequence from a strand drawn anew in each epoch"
     )
     mask_tokens: Share = Field(
-        0.0, description="share of a training sequence's tokens that is hidden from the model, drawn anew in each epoch"
+        0.0,
+        description="share of a training sequence's tokens that is hidden from the model (the tokenizer's mask, else its unknown token, else a random one), drawn anew in each epoch",
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout while training")
     max_tokens: Positive = Field(512, description="longest input in tokens, special tokens included")

@@ -21,7 +21,8 @@ _WEIGHTS = ("model.safetensors", "adapter_model.safetensors")
 def fingerprint(sequences: pl.DataFrame, labels: tuple[str, ...], settings: TrainSettings, seed: int) -> str:
     """Return SHA-256 over all that determines a training: sequences in order, labels, splits, settings, seed."""
     rows = sequences.select("sequence", "label", "split").hash_rows(seed=0).to_numpy().tobytes()
-    content = json.dumps([list(labels), settings.model_dump(mode="json"), seed], sort_keys=True).encode()
+    described = settings.model_dump(mode="json", exclude=set(settings.WITHOUT_EFFECT))
+    content = json.dumps([list(labels), described, seed], sort_keys=True).encode()
     return hashlib.sha256(rows + content).hexdigest()
 
 
