@@ -72,10 +72,9 @@ def test_every_file_must_be_there_to_its_last_byte(tmp_path, name, left):
     assert not path.exists()
 
 
-def test_each_process_s_random_state_counts_and_adapters_are_weights(tmp_path):
+def test_the_random_state_of_each_process_counts(tmp_path):
     path = write_checkpoint(tmp_path, 8)
     (path / "rng_state.pth").rename(path / "rng_state_0.pth")
-    (path / "model.safetensors").rename(path / "adapter_model.safetensors")
     assert is_whole(path, 8)
     (path / "rng_state_1.pth").write_bytes((path / "rng_state_0.pth").read_bytes()[:40])
     assert not is_whole(path, 8)

@@ -15,7 +15,6 @@ from phenolens.core.settings_learn import TrainSettings
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 _MARK = "training.json"
-_WEIGHTS = ("model.safetensors", "adapter_model.safetensors")
 
 
 def fingerprint(sequences: pl.DataFrame, labels: tuple[str, ...], settings: TrainSettings, seed: int) -> str:
@@ -72,11 +71,8 @@ def is_whole(checkpoint: Path, step: int) -> bool:
         map(zipfile.is_zipfile, [*states, checkpoint / "optimizer.pt", checkpoint / "scheduler.pt"])
     ):
         return False
-    weights = [checkpoint / name for name in _WEIGHTS if (checkpoint / name).exists()]
     try:
-        for path in weights:
-            with safe_open(path, framework="pt"):
-                pass
+        with safe_open(checkpoint / "model.safetensors", framework="pt"):
+            return True
     except (OSError, SafetensorError):
         return False
-    return bool(weights)
