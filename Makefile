@@ -22,6 +22,7 @@ lint: $(READY)
 
 bench: $(READY)
 	@test -n "$(DATA)" || { echo "phenolens: error: make bench needs data; run make bench DATA=FOLDER with herv/ltr7_copies.hg19.fa and genome/chr22.hg19.fa.gz"; exit 2; }
+	@$(BIN)/python benchmarks/tokens.py
 	@$(BIN)/python benchmarks/leakage.py $(DATA) bench-run
 	@$(BIN)/python benchmarks/dataset.py bench-run/scale
 	@$(BIN)/python benchmarks/ltr7.py $(DATA) bench-run/ltr7

@@ -1,5 +1,6 @@
 """Spans of a fast tokenizer: they hold where transformers' own offsets do not."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -67,3 +68,20 @@ def test_bases_that_are_left_out_are_counted_also_inside_a_token():
     tokens = encode(rule, ["AGGCNT", "GNG", "AC", ""])
     assert tokens.dropped.tolist() == [2, 2, 0, 0]
     assert tokens.spans.tolist() == [[0, 4], [5, 6], [0, 2]]
+
+
+def test_cutting_and_filling_up_that_a_tokenizer_holds_are_switched_off(tmp_path):
+    sequences = ["ACGTNACGTACGT", "AC", "ACGTACGTACGTACGTACGT"]
+    expected = [bpe()(s)["input_ids"] for s in sequences]
+    kept = bpe()
+    kept.backend_tokenizer.enable_truncation(2)
+    kept.backend_tokenizer.enable_padding(length=64)
+    kept.backend_tokenizer.save(str(tmp_path / "tokenizer.json"))
+    rule = tokenizer_rule(
+        PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"), pad_token="[PAD]"),
+        TrainSettings.model_validate({}),
+    )
+    for _ in range(2):
+        tokens = encode(rule, sequences)
+        assert [ids.tolist() for ids in np.split(tokens.ids, tokens.offsets[1:-1])] == expected
+        rule.tokenizer(sequences, truncation=True, max_length=3, padding="max_length")  # leaves both on

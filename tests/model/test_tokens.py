@@ -10,6 +10,7 @@ from tiny import random_sequences
 from transformers import BertTokenizer
 
 from phenolens.core.settings_learn import TrainSettings
+from phenolens.model import tokens as module
 from phenolens.model.tokens import encode, padded
 from phenolens.model.vocabulary import bpe_rule, kmer_rule, kmer_vocabulary
 
@@ -140,6 +141,27 @@ def test_all_sequences_together_are_each_alone(cut):
         for row, j in zip(rows, range(len(rows)), strict=True):
             assert ids_of(together, row) == ids_of(alone, j)
             assert spans_of(together, row) == spans_of(alone, j)
+
+
+@pytest.mark.parametrize("cut", ["paper", "windows"])
+@pytest.mark.parametrize("kind", ["kmer", "tokenizer"])
+def test_blocks_that_are_worked_on_at_a_time_change_nothing(monkeypatch, cut, kind):
+    sequences = ["", *random_sequences(6, 70, 3), "", "ACG", "acgtNNACGTACGT", random_sequences(1, 150, 4)[0], ""]
+    own = rule(6, max_tokens=40, cut=cut)
+    if kind == "tokenizer":
+        own = bpe_rule(sequences, 300, train_settings(max_tokens=12, cut=cut))
+    whole = encode(own, sequences)
+    for bases in (1, 70, 150, 400):
+        monkeypatch.setattr(module, "BLOCK_BASES", bases)
+        for expected, found in zip(whole, encode(own, sequences), strict=True):
+            np.testing.assert_array_equal(expected, found)
+            assert expected.dtype == found.dtype
+
+
+@pytest.mark.parametrize("cut", ["head_tail", "windows"])
+def test_no_sequences_no_rows(cut):
+    tokens = encode(rule(6, cut=cut), [])
+    assert [len(array) for array in tokens] == [0, 0, 1, 0, 0, 0]
 
 
 def test_windows_are_rows_with_their_own_special_tokens_and_cover_every_kmer():

@@ -139,19 +139,6 @@ def test_tokenizer_of_lower_case_letters_gets_lower_case(tmp_path):
     assert encode(folder_rule(tmp_path, SETTINGS), ["ACgtN"]).ids.tolist() == [2, 3, 4, 5, 1]
 
 
-def test_cutting_and_filling_up_saved_in_a_tokenizer_are_switched_off(tmp_path):
-    sequences = random_sequences(4, 90, 4)
-    plain = bpe_rule(sequences, 300, SETTINGS).tokenizer
-    sequences[1] = sequences[1][:20]
-    expected = [plain(s)["input_ids"] for s in sequences]
-    plain.backend_tokenizer.enable_truncation(10)
-    plain.backend_tokenizer.enable_padding(length=64)
-    plain.backend_tokenizer.save(str(tmp_path / "tokenizer.json"))
-    loaded = PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"), pad_token="<|endoftext|>")
-    tokens = encode(tokenizer_rule(loaded, SETTINGS), sequences)
-    assert [ids.tolist() for ids in np.split(tokens.ids, tokens.offsets[1:-1])] == expected
-
-
 def test_foreign_words_are_those_with_letters_that_no_dna_has():
     assert foreign_share(["[PAD]", "<s>", "A", "C", "Z", "ACGT", "##NR", "the", "\u0120of"]) == 0.5
     assert foreign_share(kmer_vocabulary(3)) == 0

@@ -29,6 +29,9 @@ def offset_tokens(
     place = np.searchsorted(kept, heads)
     clean = text.translate(None, left_out.encode()).decode("ascii")
     parts = [clean[start:end] for start, end in pairwise(place.tolist())]
+    # a tokenizer.json may hold both, and a call may leave them on: it would cut or fill up without a word
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
     encoded = tokenizer.backend_tokenizer.encode_batch(parts, add_special_tokens=False)
     counts = np.fromiter((len(e.ids) for e in encoded), dtype=np.int64, count=len(encoded))
     ids = np.fromiter((i for e in encoded for i in e.ids), dtype=np.int32, count=int(counts.sum()))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from phenolens.model.chunks import chunks
 from phenolens.model.forward import logits, spread
 from phenolens.model.gate import gate
 from phenolens.model.load import Loaded
@@ -84,7 +85,7 @@ def batches(
     loaded, sequences, batch_size, gated : as in predict.
     most_tokens : of a batch, padding included, unless it is one row; None for no limit.
     """
-    for first, last in _chunks(sequences):
+    for first, last in chunks(sequences, bases=CHUNK_BASES, most=CHUNK):
         chunk = sequences[first:last]
         tokens = encode(loaded.rule, chunk)
         if gated:
@@ -98,18 +99,6 @@ def batches(
             ids, mask, spans = padded(loaded.rule, tokens, rows)
             yield Batch(first + tokens.owner[rows], torch.from_numpy(ids), torch.from_numpy(mask), spans)
             at += size
-
-
-def _chunks(sequences: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield (first, one past the last) of stretches of at most CHUNK sequences and CHUNK_BASES bases, at least one sequence each."""
-    first = bases = 0
-    for i, sequence in enumerate(sequences):
-        if i > first and (i - first == CHUNK or bases + len(sequence) > CHUNK_BASES):
-            yield first, i
-            first, bases = i, 0
-        bases += len(sequence)
-    if len(sequences):
-        yield first, len(sequences)
 
 
 @contextmanager

@@ -13,9 +13,11 @@ import numpy as np
 
 from phenolens.core.kmers import LETTERS, kmer_codes
 from phenolens.model.blocks import Blocks, block_tokens
+from phenolens.model.chunks import chunks
 from phenolens.model.cut import Pieces, pieces
 from phenolens.model.offsets import offset_tokens
 
+BLOCK_BASES = 1 << 17  # worked on at a time: what is needed on the way stays small, and in the processor's cache
 _CODES = LETTERS.tobytes()
 
 
@@ -104,6 +106,22 @@ def encode(rule: TokenRule, sequences: Sequence[str]) -> Tokens:
     rule : of the model.
     sequences : n sequences of any case; one shorter than k has no tokens but the special ones.
     """
+    parts = [_encode(rule, sequences[first:last]) for first, last in chunks(sequences, bases=BLOCK_BASES)]
+    if len(parts) == 1:
+        return parts[0]
+    ids, spans, offsets, uncut, owner, dropped = zip(*parts, _encode(rule, []), strict=True)
+    ends, rows = (np.cumsum([0, *map(len, arrays)]).tolist() for arrays in (ids, uncut))
+    return Tokens(
+        np.concatenate(ids),
+        np.concatenate(spans),
+        np.concatenate([o[:-1] + end for o, end in zip(offsets, ends, strict=False)] + [ends[-1:]]),
+        np.concatenate(uncut),
+        np.concatenate([o + row for o, row in zip(owner, rows, strict=False)]),
+        np.concatenate(dropped),
+    )
+
+
+def _encode(rule: TokenRule, sequences: Sequence[str]) -> Tokens:
     letters, lengths = end_to_end(sequences)
     whole = {"kmer": _overlapping, "blocks": _blocks, "tokenizer": _tokenized}[rule.kind](rule, letters, lengths)
     return _rows(rule, whole, pieces(rule.cut, whole.counts, rule.room, joins=rule.kind == "kmer"))

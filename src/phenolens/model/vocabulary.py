@@ -125,9 +125,6 @@ def tokenizer_rule(
     chosen = next((int(c) for c in candidates if c is not None and (size is None or c < size)), None)
     if chosen is None:
         raise InputError(name, "has no padding and no end-of-text token", remedy="set pad_token in it")
-    if tokenizer.is_fast:  # a tokenizer.json may hold both, and encoding would cut or fill up without a word
-        tokenizer.backend_tokenizer.no_truncation()
-        tokenizer.backend_tokenizer.no_padding()
     upper = _misread(tokenizer, _PROBE, unknown) <= _misread(tokenizer, _PROBE.lower(), unknown)
     probe = _PROBE if upper else _PROBE.lower()
     plain, whole = _read(tokenizer, probe), tokenizer(probe)["input_ids"]
