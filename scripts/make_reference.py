@@ -26,6 +26,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[explain]": settings.ExplainSettings,
     "[annotate]": settings.AnnotateSettings,
     "[report]": settings.ReportSettings,
+    "phenolens pretrain --set": settings_learn.PretrainSettings,
 }
 
 

@@ -243,6 +243,37 @@ def compare(
         print(line)
 
 
+@app.command(short_help="pre-train a small model of your own on unlabelled DNA")
+def pretrain(
+    genomes: Annotated[
+        list[Path], typer.Argument(metavar="GENOME.fa...", help="FASTA files of DNA", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="folder of the model", show_default=False)],
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FASTA", help="sequences that the model must not have read, e.g. test sequences; repeatable"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of weights and batches")] = 1,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="a setting of docs/settings.md [pretrain], e.g. layers=6; repeatable"
+        ),
+    ] = None,
+) -> None:
+    """phenolens pretrain genome.fa.gz --exclude test.fa --out my-bert
+
+    Pre-train a small BERT of 6-mers, or with --set family=gpt2 a GPT-2, on unlabelled DNA; interrupted, the same command goes on.
+    """
+    from phenolens import pretraining
+
+    settings = pretraining.settings_of(overrides or ())
+    with Lines() as progress:
+        print(pretraining.pretrain_files(genomes, out, settings, seed, exclude=exclude or (), progress=progress))
+
+
 @app.command(short_help="list what can be named in train.model")
 def models() -> None:
     """phenolens models

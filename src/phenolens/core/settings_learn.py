@@ -84,3 +84,35 @@ class EvaluateSettings(Section):
     both_strands: bool = Field(False, description="average the probabilities of a sequence and its reverse complement")
     calibration_bins: Positive = Field(15, description="equal bins of confidence of the calibration curve and ECE")
     kmer: Annotated[int, Field(ge=1, le=8)] = Field(6, description="k of the k-mer baselines")
+
+
+class PretrainSettings(Section):
+    """How a small model of our own is pre-trained on unlabelled DNA."""
+
+    family: Literal["bert", "gpt2"] = Field(
+        "bert", description="bert: hidden stretches of overlapping k-mers; gpt2: next token of a BPE tokenizer"
+    )
+    k: Annotated[int, Field(ge=3, le=6)] = Field(6, description="with bert: bases of a k-mer")
+    vocabulary: Annotated[int, Field(ge=300)] = Field(4096, description="with gpt2: tokens of the BPE tokenizer")
+    layers: Positive = Field(4, description="layers")
+    width: Positive = Field(128, description="width of the hidden states")
+    heads: Positive = Field(4, description="attention heads")
+    intermediate: Positive = Field(256, description="width inside the feed-forward layers")
+    initializer_range: Annotated[float, Field(gt=0)] = Field(
+        0.05, description="spread of the random weights at the start"
+    )
+    tokens: Positive = Field(40_000_000, description="tokens read in all, padding included")
+    batch_tokens: Positive = Field(8192, description="tokens per step")
+    lengths: tuple[Annotated[int, Field(ge=16)], ...] = Field(
+        (128, 256, 512),
+        description="windows are this many tokens long, one of these at random for each step",
+        min_length=1,
+    )
+    masked: Annotated[float, Field(gt=0, lt=1)] = Field(0.15, description="with bert: share of tokens that is hidden")
+    span_min: Positive = Field(6, description="with bert: shortest hidden stretch in tokens")
+    span_max: Positive = Field(12, description="with bert: longest hidden stretch in tokens")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="highest learning rate")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW weight decay")
+    warmup: Share = Field(0.05, description="share of the steps with rising learning rate; then cosine to 0")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="arithmetic of the matrix products")
+    report_steps: Positive = Field(200, description="losses and a checkpoint every this many steps")

@@ -74,15 +74,25 @@ def load_study(source: Path, overrides: Sequence[str] = ()) -> Study:
     return Study(settings, source)
 
 
-def _override(raw: dict[str, Any], text: str) -> None:
+def assignment(text: str) -> tuple[str, Any]:
+    """Return (key, value) of `key=value`, the value in TOML or bare text.
+
+    Raises
+    ------
+    SettingsError : no assignment.
+    """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise SettingsError("--set", text, "is not an assignment", expected="stage.key=value, e.g. train.epochs=5")
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        parsed = value
-    *sections, last = key.strip().split(".")
+        return key.strip(), value
+
+
+def _override(raw: dict[str, Any], text: str) -> None:
+    key, parsed = assignment(text)
+    *sections, last = key.split(".")
     for section in sections:
         raw = raw.setdefault(section, {})
         if not isinstance(raw, dict):

@@ -5,12 +5,14 @@ import json
 import re
 import shutil
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 from safetensors import SafetensorError, safe_open
 
 from phenolens.core.run import read_json, write_json
+from phenolens.core.section import Section
 from phenolens.core.settings_learn import TrainSettings
 
 _NAME = re.compile(r"checkpoint-(\d+)")
@@ -23,6 +25,14 @@ def fingerprint(sequences: pl.DataFrame, labels: tuple[str, ...], settings: Trai
     described = settings.model_dump(mode="json", exclude=set(settings.WITHOUT_EFFECT))
     content = json.dumps([list(labels), described, seed], sort_keys=True).encode()
     return hashlib.sha256(rows + content).hexdigest()
+
+
+def digest(texts: Iterable[str], settings: Section, seed: int) -> str:
+    """Return SHA-256 over all that determines a pre-training: texts in order, settings, seed."""
+    digest = hashlib.sha256(json.dumps([settings.model_dump(mode="json"), seed], sort_keys=True).encode())
+    for text in texts:
+        digest.update(f"{len(text)}:{text}".encode())
+    return digest.hexdigest()
 
 
 def claim(folder: Path, wanted: str) -> None:
