@@ -13,8 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
-from phenolens.cli import Lines
 from phenolens.core.settings_learn import PretrainSettings
+from phenolens.core.terminal import Lines
 from phenolens.io.fasta import read_fasta
 from phenolens.pipeline import demo_study, run
 from phenolens.pretraining import pretrain_files

@@ -41,10 +41,11 @@ MAY_IMPORT = {
     "comparing": {"core", "evaluate"},
     "pretraining": {"core", "io", "dataset", "model"},
     "simulate": {"core"},
-    "cli": {"core", "pipeline", "check", "classify", "comparing", "download", "pretraining"},
+    "cli": {"core", "pipeline", "check", "download", "cli_models"},
+    "cli_models": {"core", "classify", "comparing", "pretraining"},
     "__init__": set(),
 }
-MAY_LOAD_LATE = {"cli", "pipeline", "learning", "check", "classify", "pretraining"}
+MAY_LOAD_LATE = {"cli", "cli_models", "pipeline", "learning", "check", "classify", "pretraining"}
 HEAVY = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
 
 
@@ -116,7 +117,7 @@ def test_nothing_forbidden_is_written(source):
     path, tree = source
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id != "print" or part(path) == "cli", f"{path.name}:{node.lineno} prints"
+            assert node.func.id != "print" or part(path) in {"cli", "cli_models"}, f"{path.name}:{node.lineno} prints"
         if isinstance(node, ast.ExceptHandler):
             caught = (
                 {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"Exception"}

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from phenolens.cli_models import tools
 from phenolens.core import processes
 from phenolens.core.errors import PhenolensError
 from phenolens.core.terminal import Lines
@@ -170,120 +171,8 @@ _stage_command("annotate", "Motifs, enrichment, overlap, conservation and genes 
 _stage_command("report", "Write the page")
 
 
-@app.command(short_help="classify sequences with a model of a run")
-def predict(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL",
-            help="run folder (the average of its runs), or one model of it, e.g. my-run/train/run-0",
-            show_default=False,
-        ),
-    ],
-    sequences: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SEQUENCES",
-            help="FASTA; or BED and other intervals with --genome; - is standard input",
-            show_default=False,
-        ),
-    ],
-    genome: Annotated[Path | None, typer.Option(help="FASTA that the intervals lie on", show_default=False)] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", "-o", metavar="FILE", help=".tsv or .parquet (default: TSV to standard output)", show_default=False
-        ),
-    ] = None,
-    both_strands: Annotated[
-        bool, typer.Option("--both-strands", help="average over the sequence and its reverse complement")
-    ] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="probabilities without the calibration of the run")] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="sequences per step, at most")] = 64,
-) -> None:
-    """phenolens predict my-run sequences.fa > classes.tsv
-
-    Classify sequences with a model of a run: one line each, with the probability of every class. Memory does not grow with the
-    input, and nothing is written before all of it is read. A sequence that the model cannot read (too short, mostly N) has empty cells.
-    """
-    from phenolens import classify
-
-    options = classify.Options(both_strands, raw, batch_size)
-    with Lines() as progress:
-        told = classify.Told(progress.note, lambda done: progress.step(done, None, f"predict: {done:,} sequences"))
-        classify.classify_file(model, sequences, out or sys.stdout.buffer, genome, options, told)
-
-
-@app.command(short_help="two finished runs side by side, on the same sequences")
-def compare(
-    first: Annotated[Path, typer.Argument(metavar="RUN1", help="run folder", show_default=False)],
-    second: Annotated[Path, typer.Argument(metavar="RUN2", help="run folder", show_default=False)],
-    split: Annotated[str, typer.Option(help="validation, test, random validation or random test")] = "test",
-    run: Annotated[
-        str | None,
-        typer.Option(
-            help="vote, run-0 ... or a baseline (default: vote if both have it, else run-0)", show_default=False
-        ),
-    ] = None,
-    tsv: Annotated[
-        Path | None, typer.Option("--tsv", metavar="FILE", help="write the table there too", show_default=False)
-    ] = None,
-) -> None:
-    """phenolens compare small-run large-run
-
-    Two finished runs side by side: every metric, their difference with a 95 % interval (whole groups resampled, the same for
-    both), and McNemar's exact test for accuracy.
-    """
-    from phenolens import comparing
-
-    compared = comparing.compare(first, second, split=split, run=run)
-    if tsv:
-        comparing.write(compared, tsv)
-    for line in comparing.as_lines(compared, first, second):
-        print(line)
-
-
-@app.command(short_help="pre-train a small model of your own on unlabelled DNA")
-def pretrain(
-    genomes: Annotated[
-        list[Path], typer.Argument(metavar="GENOME.fa...", help="FASTA files of DNA", show_default=False)
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="folder of the model", show_default=False)],
-    exclude: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FASTA", help="sequences that the model must not have read, e.g. test sequences; repeatable"
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="of weights and batches")] = 1,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="a setting of docs/settings.md [pretrain], e.g. layers=6; repeatable"
-        ),
-    ] = None,
-) -> None:
-    """phenolens pretrain genome.fa.gz --exclude test.fa --out my-bert
-
-    Pre-train a small BERT of 6-mers, or with --set family=gpt2 a GPT-2, on unlabelled DNA; interrupted, the same command goes on.
-    """
-    from phenolens import pretraining
-
-    settings = pretraining.settings_of(overrides or ())
-    with Lines() as progress:
-        print(pretraining.pretrain_files(genomes, out, settings, seed, exclude=exclude or (), progress=progress))
-
-
-@app.command(short_help="list what can be named in train.model")
-def models() -> None:
-    """phenolens models
-
-    List what can be named in train.model.
-    """
-    from phenolens import classify
-
-    for line in classify.known_models():
-        print(line)
+# these stand beside a study, not in it: their own file, one list of commands
+app.add_typer(tools)
 
 
 def _show_version(wanted: bool) -> None:

@@ -7,8 +7,9 @@ from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadMode
 
 from phenolens.core.errors import SettingsError
 from phenolens.core.settings_learn import PretrainSettings
+from phenolens.model.blocks import BASES
 from phenolens.model.masking import IGNORED
-from phenolens.model.tokens import BASES, TokenRule
+from phenolens.model.tokens import TokenRule
 
 OFFSETS = (
     (-1, 1, -3, 3),
