@@ -102,6 +102,13 @@ def test_both_strands_are_averaged(run, fasta, tmp_path):
     np.testing.assert_allclose(probabilities(table), expected, atol=2e-6)
 
 
+def test_bf16_moves_probabilities_a_little(run, fasta, tmp_path, capsys):
+    exact, _ = classified(run, fasta, tmp_path / "o.tsv")
+    assert phenolens(capsys, run, fasta, "--bf16", "--out", tmp_path / "b.tsv")[0] == 0
+    coarse = probabilities(pl.read_csv(tmp_path / "b.tsv", separator="\t"))
+    assert 1e-6 < np.abs(coarse - probabilities(exact)).max() < 5e-2
+
+
 def test_the_temperature_of_the_run_or_of_the_vote(run, fasta, tmp_path, evaluated):
     evaluated({"run-0": 2.5, "vote": 0.5})
     one, both = predict(_sharp(0), SEQUENCES), (predict(_sharp(0), SEQUENCES) + predict(_sharp(1), SEQUENCES)) / 2

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,7 @@ from phenolens.io.genome import GenomeFile, check_chromosomes, open_genome
 from phenolens.io.intervals import interval_batches
 
 FASTA = (".fa", ".fasta", ".fna", ".ffn", ".fas")
-CHUNK_SEQUENCES, CHUNK_BASES = 4096, 1 << 20  # of a chunk, unless it is one sequence
+CHUNK_SEQUENCES, CHUNK_BASES = 4096, 1 << 19  # of a chunk, unless it is one sequence
 DIGITS = 6
 ROW_GROUP = 100_000
 
@@ -34,12 +34,16 @@ class Options(NamedTuple):
 
     both_strands : average the probabilities of a sequence and its reverse complement.
     raw : leave the probabilities as the model gives them, without the calibration of its run.
+    precision : fp32, or bf16: faster where the device has it, probabilities move by up to a few hundredths.
     batch_size : sequences per step, at most; the result does not depend on it.
+    trust_remote_code : run code that came with the model; from Python only, no option of the command sets it.
     """
 
     both_strands: bool = False
     raw: bool = False
+    precision: Literal["fp32", "bf16"] = "fp32"
     batch_size: int = 64
+    trust_remote_code: bool = False
 
 
 class Told(NamedTuple):
@@ -83,7 +87,7 @@ def classify_file(
     if isinstance(target, Path):
         _refuse_target(target)
     folders = _model_folders(model)
-    models = [load_folder(folder) for folder in folders]
+    models = [load_folder(folder, trust_remote_code=options.trust_remote_code) for folder in folders]
     temperature = 1.0 if options.raw else _temperature(model, folders, told)
     labels, seen = models[0].labels, NOTHING
     if any(other.labels != labels for other in models):
@@ -94,7 +98,7 @@ def classify_file(
             if options.both_strands:
                 readings.append([reverse_complement(text) for text in chunk.sequences])
             try:
-                found, seen = answer(models, readings, seen, batch_size=options.batch_size)
+                found, seen = answer(models, readings, seen, batch_size=options.batch_size, precision=options.precision)
             except DataError as error:
                 error.add_note(f"found in {source} before its sequence {seen.sequences + len(chunk.ids) + 1:,}")
                 raise

@@ -40,7 +40,10 @@ def predict(
         bool, typer.Option("--both-strands", help="average over the sequence and its reverse complement")
     ] = False,
     raw: Annotated[bool, typer.Option("--raw", help="probabilities without the calibration of the run")] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="sequences per step, at most")] = 64,
+    bf16: Annotated[
+        bool,
+        typer.Option("--bf16", help="faster where the device has it; probabilities move by up to a few hundredths"),
+    ] = False,
 ) -> None:
     """phenolens predict my-run sequences.fa > classes.tsv
 
@@ -49,7 +52,7 @@ def predict(
     """
     from phenolens import classify
 
-    options = classify.Options(both_strands, raw, batch_size)
+    options = classify.Options(both_strands, raw, "bf16" if bf16 else "fp32")
     with Lines() as progress:
         told = classify.Told(progress.note, lambda done: progress.step(done, None, f"predict: {done:,} sequences"))
         classify.classify_file(model, sequences, out or sys.stdout.buffer, genome, options, told)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from phenolens.model.pool import pool
 from phenolens.model.tokens import encode, padded
 
 STEP_TOKENS = 1 << 12  # tokens of a step on a processor, padding included: more do not fit its cache
+Precision = Literal["fp32", "bf16"]
 CHUNK, CHUNK_BASES = 4096, 1 << 23  # sequences whose tokens are held at once, and their bases unless it is one sequence
 
 
@@ -39,6 +40,7 @@ def predict(
     batch_size: int = 64,
     device: str | None = None,
     gated: bool = True,
+    precision: Precision = "fp32",
 ) -> np.ndarray:
     """Return class probabilities, float32 (n, C), rows in input order and columns as loaded.labels.
 
@@ -49,6 +51,7 @@ def predict(
     batch_size : rows per step, at most; a sequence cut into windows has several rows, and its logits are their mean.
     device : where to compute; None takes the accelerator if there is one.
     gated : whether the tokens are looked at first; False where the caller has.
+    precision : bf16 multiplies matrices with 8 significant bits: faster where the device has it, probabilities move by up to a few hundredths.
 
     Raises
     ------
@@ -58,7 +61,9 @@ def predict(
     with evaluating(loaded.model, device) as model:
 
         def step(batch: Batch) -> torch.Tensor:
-            return logits(model, batch.ids.to(model.device), batch.mask.to(model.device)).float().cpu()
+            ids, mask = batch.ids.to(model.device), batch.mask.to(model.device)
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=precision == "bf16"):
+                return logits(model, ids, mask).float().cpu()
 
         on_processor = model.device.type == "cpu"
         work = batches(loaded, sequences, batch_size, most_tokens=STEP_TOKENS if on_processor else None, gated=gated)

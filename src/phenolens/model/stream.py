@@ -7,7 +7,7 @@ import numpy as np
 
 from phenolens.model.gate import TokenCounts, count, refuse, summary
 from phenolens.model.load import Loaded
-from phenolens.model.predict import predict
+from phenolens.model.predict import Precision, predict
 from phenolens.model.tokens import encode
 
 
@@ -38,7 +38,14 @@ class Answer(NamedTuple):
     seen: Seen
 
 
-def answer(models: Sequence[Loaded], readings: Sequence[Sequence[str]], seen: Seen, *, batch_size: int = 64) -> Answer:
+def answer(
+    models: Sequence[Loaded],
+    readings: Sequence[Sequence[str]],
+    seen: Seen,
+    *,
+    batch_size: int = 64,
+    precision: Precision = "fp32",
+) -> Answer:
     """Return the mean probabilities over models and readings of one chunk of sequences.
 
     A sequence is read when it has tokens of which at most half hold an N or are unknown, in every reading.
@@ -48,7 +55,7 @@ def answer(models: Sequence[Loaded], readings: Sequence[Sequence[str]], seen: Se
     models : with the same labels and tokens.
     readings : one list of n sequences, or two: the sequences and their other strands.
     seen : of the chunks before; NOTHING before the first.
-    batch_size : as in predict.
+    batch_size, precision : as in predict.
 
     Raises
     ------
@@ -64,6 +71,7 @@ def answer(models: Sequence[Loaded], readings: Sequence[Sequence[str]], seen: Se
     probabilities = np.full((n, len(models[0].labels)), np.nan)
     if readable.any():
         kept = [[text for text, read in zip(texts, readable, strict=True) if read] for texts in readings]
-        each = [predict(model, texts, batch_size=batch_size, gated=False) for model in models for texts in kept]
+        ways = [(model, texts) for model in models for texts in kept]
+        each = [predict(*way, batch_size=batch_size, gated=False, precision=precision) for way in ways]
         probabilities[readable] = np.mean(each, axis=0, dtype=np.float64)
     return Answer(probabilities, known)
