@@ -24,7 +24,7 @@ from phenolens.io.genome import GenomeFile, check_chromosomes, open_genome
 from phenolens.io.intervals import interval_batches
 
 FASTA = (".fa", ".fasta", ".fna", ".ffn", ".fas")
-CHUNK_SEQUENCES, CHUNK_BASES = 4096, 1 << 19  # of a chunk, unless it is one sequence
+CHUNK_SEQUENCES, CHUNK_BASES = 4096, 1 << 18  # of a chunk, unless it is one sequence
 DIGITS = 6
 ROW_GROUP = 100_000
 
