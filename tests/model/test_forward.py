@@ -6,7 +6,7 @@ import torch
 from tiny import random_sequences, tiny_loaded
 from transformers import BertConfig, BertForSequenceClassification
 
-from phenolens.model.forward import logits, spread
+from phenolens.model.forward import logits, shorten, spread
 from phenolens.model.predict import predict
 from phenolens.model.tokens import encode, padded
 
@@ -38,6 +38,49 @@ def test_a_decoder_and_eager_attention_take_the_plain_way():
         with torch.inference_mode():
             expected = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
             assert torch.equal(logits(model, ids, torch.ones_like(ids)), expected)
+
+
+def test_gradients_of_the_short_way_are_hugging_faces():
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 40}
+    nothing = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    model = BertForSequenceClassification(BertConfig(vocab_size=30, attn_implementation="sdpa", **sizes, **nothing))
+    for name, parameter in model.named_parameters():
+        torch.nn.init.normal_(parameter, mean=float("LayerNorm.weight" in name), std=0.4)
+    ids, mask = torch.randint(1, 30, (5, 17)), torch.ones((5, 17), dtype=torch.long)
+    mask[2, 9:] = 0
+
+    def gradients():
+        model.zero_grad()
+        model(input_ids=ids, attention_mask=mask).logits.square().sum().backward()
+        return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+    expected = gradients()
+    shorten(model)
+    for name, gradient in gradients().items():
+        if name == "bert.encoder.layer.1.attention.self.key.bias":  # a softmax does not see it
+            assert gradient is None
+            assert expected[name].abs().max() < 1e-4
+        else:
+            torch.testing.assert_close(gradient, expected[name], atol=1e-4, rtol=1e-3)
+            assert gradient.abs().max() > 1e-2 or name.endswith("key.bias")
+
+
+def test_dropout_before_the_head_stays_on_the_short_way():
+    loaded = tiny_loaded("bert", dropout=0.5)
+    ids = torch.randint(5, 30, (64, 9))
+    for module in loaded.model.bert.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    shorten(loaded.model)
+    first, second = (loaded.model.train()(input_ids=ids, attention_mask=torch.ones_like(ids)).logits for _ in range(2))
+    assert not torch.equal(first, second)
+
+
+def test_updates_of_lora_keep_their_own_way():
+    model = tiny_loaded("bert", adapt="lora").model
+    shorten(model)
+    assert "forward" not in model.__dict__
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2"])

@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import BertForSequenceClassification
+from transformers.modeling_outputs import SequenceClassifierOutput
 
 IN_FLIGHT = 2  # batches a core that wait or run
 
@@ -25,14 +26,33 @@ def logits(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     model : Hugging Face model for sequence classification.
     ids, mask : int64 (B, T), padded on the right, on the model's device.
     """
-    if type(model) is BertForSequenceClassification and _encodes_plainly(model.config):
+    if _reads_first(model):
         return _bert(model, ids, mask)
     found: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
     return found
 
 
-def _encodes_plainly(config: Any) -> bool:
-    return not config.is_decoder and config._attn_implementation == "sdpa"
+def shorten(model: Any) -> None:
+    """Give a model, in place, a forward that computes nothing that its logits do not depend on; gradients are the same up to rounding.
+
+    A model for which there is no such way, or whose keys and values carry updates (LoRA), stays as it is.
+    """
+    if not _reads_first(model):
+        return
+
+    def forward(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> SequenceClassifierOutput:
+        return SequenceClassifierOutput(logits=_bert(model, input_ids, attention_mask))
+
+    model.forward = forward
+
+
+def _reads_first(model: Any) -> bool:
+    if type(model) is not BertForSequenceClassification:
+        return False
+    bert, config = cast("Any", model.bert), cast("Any", model.config)
+    attention = bert.encoder.layer[-1].attention
+    plain = all(type(part) is torch.nn.Linear for part in (attention.self.key, attention.self.value))
+    return plain and not config.is_decoder and config._attn_implementation == "sdpa"
 
 
 def _bert(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -43,7 +63,8 @@ def _bert(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     for layer in layers:
         hidden = layer(hidden, whole)
     attended = last.attention.output(_attention_of_first(last.attention.self, hidden, seen), hidden[:, :1])
-    found: torch.Tensor = model.classifier(model.bert.pooler(last.feed_forward_chunk(attended)))
+    pooled = model.dropout(model.bert.pooler(last.feed_forward_chunk(attended)))
+    found: torch.Tensor = model.classifier(pooled)
     return found
 
 

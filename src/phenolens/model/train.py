@@ -19,12 +19,14 @@ from phenolens.core.settings_learn import TrainSettings
 from phenolens.model.checkpoints import claim, fingerprint, last_whole, stopped_after
 from phenolens.model.disk import disk_errors
 from phenolens.model.examples import Examples, read_examples
+from phenolens.model.forward import shorten
 from phenolens.model.load import Loaded
 from phenolens.model.progress import OnEpoch, OnProgress, Progress, history, silent
 from phenolens.model.quiet import own_randomness, quiet
 from phenolens.model.ranks import shared
 from phenolens.model.trainer import fine_tuner
 
+_FORWARDS = ("forward", "_original_forward")  # what accelerate sets for half precision
 EVERY_WEIGHT_USED = ("bert", "gpt2")  # several processes need not look for weights without a gradient in these families
 
 
@@ -68,6 +70,10 @@ def train(
     with quiet(), own_randomness(seed), disk_errors(checked), _as_found(loaded.model):
         data = read_examples(loaded, sequences, settings, seed)
         _check_batches(data[0], settings)
+        if (
+            processes.count() == 1
+        ):  # several wait for a gradient of every weight, and the shorter way has none for a bias
+            shorten(loaded.model)
         latest, epochs = shared(_begin(checked, fingerprint(sequences, loaded.labels, settings, seed), settings))
         arguments = _arguments(checked, settings, seed, epochs, loaded.model.config.model_type)
         trainer = fine_tuner(loaded, data, arguments, settings, progress)
@@ -75,7 +81,6 @@ def train(
             if isinstance(callback, TensorBoardCallback):
                 callback.logging_dir = str(folder / "logs")
         trainer.train(resume_from_checkpoint=latest)
-        trainer.accelerator.unwrap_model(loaded.model, keep_fp32_wrapper=False)
         trainer.accelerator.wait_for_everyone()
         if processes.rank() == 0:
             shutil.rmtree(checked)
@@ -89,11 +94,15 @@ def train(
 
 @contextmanager
 def _as_found(model: Any) -> Iterator[None]:
-    """Put the model back on its device and in its mode, also after an error."""
+    """Put the model back on its device and in its mode, and give it back its own forward, also after an error."""
     was_on, was_training = model.device, model.training
+    forwards = {name: model.__dict__[name] for name in _FORWARDS if name in model.__dict__}
     try:
         yield
     finally:
+        for name in _FORWARDS:
+            model.__dict__.pop(name, None)
+        model.__dict__.update(forwards)
         model.to(was_on)
         model.train(was_training)
 
