@@ -13,7 +13,7 @@ import typer
 
 from phenolens.cli_models import tools
 from phenolens.core import processes
-from phenolens.core.errors import PhenolensError
+from phenolens.core.errors import PhenolensError, RunFolderError
 from phenolens.core.terminal import Lines
 
 INTERRUPTED = 130
@@ -195,7 +195,7 @@ def main() -> None:
     try:
         app()
     except PhenolensError as error:
-        if processes.rank() == 0:
+        if processes.rank() == 0 or isinstance(error, RunFolderError):
             print(f"phenolens: error: {'; '.join([str(error), *getattr(error, '__notes__', [])])}", file=sys.stderr)
         sys.exit(error.exit_code)
     except SystemExit as stop:

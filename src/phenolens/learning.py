@@ -11,6 +11,7 @@ import polars as pl
 
 from phenolens.core import processes
 from phenolens.core import run as folders
+from phenolens.core.errors import RunFolderError
 from phenolens.core.progress import Silent
 from phenolens.core.strands import reverse_complement
 from phenolens.core.study import class_order, training_runs
@@ -78,6 +79,9 @@ def together(job: Job) -> Iterator[bool]:
             return
         silent = job._replace(progress=Silent())
         while (run := shared(None)) is not None:
+            if not (job.folder / "dataset").is_dir():
+                found = f"is not seen by process {processes.rank()}"
+                raise RunFolderError(job.folder, found, remedy="choose one on a file system that all machines share")
             _fine_tuned(silent, run)
         yield False
 
