@@ -52,7 +52,7 @@ def killed(tmp_path_factory):
 def test_killed_training_goes_on_to_the_same_result(killed, tmp_path, name):
     (changes, _, last), (process, folder) = KILLS[name], killed[name]
     whole, first = trained(tmp_path, table=UNEVEN, **changes)
-    assert process.wait(timeout=120) == -signal.SIGKILL
+    assert process.wait(timeout=400) == -signal.SIGKILL
     assert max(int(p.name.split("-")[1]) for p in (folder / "checkpoints").glob("checkpoint-*")) == last
     told = []
     resumed, second = trained(folder, table=UNEVEN, on_progress=lambda *call: told.append(call), **changes)
