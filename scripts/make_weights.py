@@ -21,7 +21,7 @@ from phenolens.pretraining import pretrain_files
 
 GENOMES = ("chr22.hg19.fa.gz", "chr20_0-1Mb.GRCh38.fa.gz", "chr21_windows.GRCh38.fa.gz")
 MODELS = {
-    "bert-small": PretrainSettings(tokens=30_000_000, batch_tokens=4096, precision="bf16"),
+    "bert-small": PretrainSettings(tokens=18_000_000, batch_tokens=4096, precision="bf16"),
     "gpt2-small": PretrainSettings(
         family="gpt2", tokens=8_000_000, batch_tokens=4096, lengths=(512,), precision="bf16"
     ),

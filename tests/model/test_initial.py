@@ -14,16 +14,27 @@ from phenolens.model.vocabulary import kmer_rule, kmer_vocabulary
 TINY = {"layers": 1, "width": 32, "heads": 2, "intermediate": 32, "k": 3, "lengths": (32,), "batch_tokens": 512}
 
 
-def test_loss_equals_hugging_faces_own_over_all_tokens():
+def test_loss_equals_hugging_faces_own_over_all_tokens_and_a_loop_over_words():
     rule = kmer_rule(kmer_vocabulary(3), TrainSettings())
-    settings = PretrainSettings(**TINY)
-    batch = Batches(random_sequences(5, 80, 1), rule, settings, 1, 1)[0]
+    settings = PretrainSettings(**TINY | {"lengths": (32, 48)}, summary=0.5)
+    batch = Batches([s[: 20 + 9 * i] for i, s in enumerate(random_sequences(5, 80, 1))], rule, settings, 1, 1)[0]
     torch.manual_seed(0)
     ours = new_model(rule, settings).eval()
     theirs = BertForMaskedLM(ours.config).eval()
     theirs.load_state_dict(ours.state_dict())
+    known = {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
     with torch.inference_mode():
-        torch.testing.assert_close(ours(**batch)["loss"], theirs(**batch).loss)
+        output = theirs(**known)
+        torch.testing.assert_close(ours(**batch)["loss"], output.loss)
+        original = torch.where(batch["labels"] >= 0, batch["labels"], batch["input_ids"])
+        terms = [
+            -float(output.logits[row, 0].softmax(dim=0)[token].log())
+            for row in range(len(original))
+            for token in original[row].tolist()
+            if token not in {rule.vocabulary[x] for x in ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")}
+        ]
+        both = ours.train()(**batch)["loss"]  # dropout is 0
+    assert float(both) == pytest.approx(float(output.loss) + 0.5 * np.mean(terms), rel=1e-4)
     assert isinstance(ours, MaskedBert)
 
 

@@ -46,6 +46,7 @@ def test_it_learns_what_can_be_foretold_and_the_folder_is_hugging_faces(family, 
     auto = AutoModelForMaskedLM if family == "bert" else AutoModelForCausalLM
     model, info = auto.from_pretrained(tmp_path / "model", output_loading_info=True)
     assert not info["missing_keys"]
+    assert model.config.architectures == [type(model).__name__]
     assert model.config.vocab_size == len(AutoTokenizer.from_pretrained(tmp_path / "model"))
     loaded = load(str(tmp_path / "model"), ["a", "b"], TrainSettings(max_tokens=32), 1)
     weights = {k: v for k, v in loaded.model.base_model.state_dict().items() if "pooler" not in k}

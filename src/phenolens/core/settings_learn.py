@@ -111,6 +111,9 @@ class PretrainSettings(Section):
     masked: Annotated[float, Field(gt=0, lt=1)] = Field(0.15, description="with bert: share of tokens that is hidden")
     span_min: Positive = Field(6, description="with bert: shortest hidden stretch in tokens")
     span_max: Positive = Field(12, description="with bert: longest hidden stretch in tokens")
+    summary: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="with bert: weight of the second task, [CLS] foretells which k-mers the window has"
+    )
     learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="highest learning rate")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW weight decay")
     warmup: Share = Field(0.05, description="share of the steps with rising learning rate; then cosine to 0")

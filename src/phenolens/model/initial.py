@@ -21,16 +21,34 @@ SHARPNESS = (
 
 
 class MaskedBert(BertForMaskedLM):  # type: ignore[no-untyped-call]  # transformers is typed in part
-    """BERT whose output layer sees the hidden tokens only."""
+    """BERT that fills in hidden tokens, and whose [CLS] foretells which tokens the window has.
+
+    Hidden tokens alone teach [CLS], from which classes are read later, nothing: a fine-tuned model would first have to learn to
+    look at the whole window. Its second task uses the same output layer and has no weights of its own. The output layer, which
+    costs as much as the whole small model, sees the hidden tokens and [CLS] only.
+    """
+
+    summary = 1.0
 
     def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor, words: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """Return the mean cross-entropy, in nats, over the tokens whose label is not -100."""
+        """Return the loss, in nats: mean cross-entropy over the hidden tokens, while training plus `summary` times that of [CLS].
+
+        Parameters
+        ----------
+        labels : int64 (B, T), -100 where a token is not hidden.
+        words : int64 (B, T), the tokens before any was hidden, -100 for special ones and padding.
+        """
         hidden = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state  # (B, T, D)
         counted = labels != IGNORED
         logits = self.cls(hidden[counted]).float()  # (hidden tokens, V)
-        return {"loss": torch.nn.functional.cross_entropy(logits, labels[counted])}
+        loss = torch.nn.functional.cross_entropy(logits, labels[counted])
+        if self.training and self.summary:
+            foretold = self.cls(hidden[:, 0]).float().log_softmax(dim=1)  # (B, V)
+            read = words != IGNORED
+            loss = loss - self.summary * foretold.gather(1, words.clamp(min=0))[read].mean()
+        return {"loss": loss}
 
 
 def new_model(rule: TokenRule, settings: PretrainSettings) -> Any:
@@ -54,6 +72,7 @@ def new_model(rule: TokenRule, settings: PretrainSettings) -> Any:
                 attention_probs_dropout_prob=0.0,
             )
         )
+        model.summary = settings.summary
         start_from_letters(model, rule)
         return model
     return GPT2LMHeadModel(
@@ -73,6 +92,15 @@ def new_model(rule: TokenRule, settings: PretrainSettings) -> Any:
             attn_pdrop=0.0,
         )
     )
+
+
+def plain(model: Any) -> Any:
+    """Return the model as Hugging Face's own class, whose name then stands in config.json."""
+    if not isinstance(model, MaskedBert):
+        return model
+    own = BertForMaskedLM(model.config)
+    own.load_state_dict(model.state_dict())
+    return own
 
 
 def start_from_letters(model: Any, rule: TokenRule) -> None:

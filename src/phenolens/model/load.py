@@ -52,7 +52,7 @@ def load(
     labels : C class names.
     settings : from_scratch, adapt, lora_*, dropout, max_tokens, cut and trust_remote_code are used.
     seed : of random initial weights.
-    training_sequences : needed by a model whose tokenizer is trained on them (gpt2-small).
+    training_sequences : needed by a model whose tokenizer is trained on them (gpt2-scratch).
 
     Raises
     ------

@@ -30,7 +30,9 @@ class Window(NamedTuple):
 
 
 class Batches(Dataset):
-    """Whole batches by number: input_ids, attention_mask, labels, int64 (B, T); labels are -100 but for what is to be predicted.
+    """Whole batches by number: input_ids, attention_mask, labels and, for a BERT, words, int64 (B, T).
+
+    labels are -100 but for what is to be predicted; words are all tokens before any was hidden, -100 for special ones.
 
     Parameters
     ----------
@@ -58,12 +60,12 @@ class Batches(Dataset):
         ids, mask, spans = padded(self.rule, tokens, np.arange(len(texts)))
         content = spans[..., 1] > spans[..., 0]
         if self.rule.kind == "kmer":
-            hidden = hidden_tokens(content, self.settings, random)
+            hidden, words = hidden_tokens(content, self.settings, random), np.where(content, ids, IGNORED)
             labels = np.where(hidden, ids, IGNORED)
             ids = np.where(hidden, self.rule.vocabulary["[MASK]"], ids)
+            arrays = {"input_ids": ids, "attention_mask": mask, "labels": labels, "words": words}
         else:
-            labels = np.where(content, ids, IGNORED)
-        arrays = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+            arrays = {"input_ids": ids, "attention_mask": mask, "labels": np.where(content, ids, IGNORED)}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def _windows(self, random: np.random.Generator) -> list[str]:

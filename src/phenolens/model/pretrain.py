@@ -15,7 +15,7 @@ from phenolens.core.errors import DataError
 from phenolens.core.settings_learn import PretrainSettings, TrainSettings
 from phenolens.model.checkpoints import claim, digest, last_whole
 from phenolens.model.disk import disk_errors
-from phenolens.model.initial import new_model
+from phenolens.model.initial import new_model, plain
 from phenolens.model.masking import Batches
 from phenolens.model.progress import OnProgress, Progress, silent
 from phenolens.model.quiet import own_randomness, quiet
@@ -87,8 +87,7 @@ def pretrain(
         trainer.batches = batches
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=str(latest) if latest else None)
-        model.config.architectures = ["BertForMaskedLM" if rule.kind == "kmer" else "GPT2LMHeadModel"]
-        model.save_pretrained(folder)
+        plain(model).save_pretrained(folder)
         save_tokenizer(rule, folder)
         shutil.rmtree(checked)
     return _curve(trainer.state.log_history, settings.batch_tokens)
