@@ -102,8 +102,8 @@ matched_to = "element"
 margin = 200
 [train]
 model = "MODEL"
-epochs = 25
-patience = 8
+epochs = 50
+patience = 16
 batch_size = 16
 learning_rate = 2e-3
 reverse_complement = true
