@@ -47,7 +47,7 @@ deal_into = ["Random_1", "Random_2"]
 """
 TRAINING = """
 [train]
-model = "bert-small"
+model = "bert-scratch"
 epochs = 10
 batch_size = 16
 learning_rate = 3e-4

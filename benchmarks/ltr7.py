@@ -45,6 +45,7 @@ limit = {limit}
 """
 TRAINING = """
 [train]
+model = "bert-scratch"
 epochs = {epochs}
 batch_size = 16
 learning_rate = 3e-4

@@ -19,7 +19,7 @@ def study(tmp_path, monkeypatch):
     """A small valid study in the present folder."""
     write_planted(tmp_path, elements=24)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "study.toml").write_text(STUDY.replace("MODEL", "bert-small"))
+    (tmp_path / "study.toml").write_text(STUDY.replace("MODEL", "bert-scratch"))
     return tmp_path
 
 
@@ -127,14 +127,14 @@ def test_a_wrong_file_of_a_late_stage_stops_the_run_before_its_first(study, caps
 
 
 def test_a_typo_in_the_study(study, capsys):
-    edit(study, "patience = 8", "patiense = 8")
+    edit(study, "patience = 16", "patiense = 16")
     refused(capsys, study, "study.toml, train.patiense: unknown key; did you mean patience?")
 
 
 @pytest.mark.parametrize(
     ("model", "parts"),
     [
-        ("bert-smal", ("no folder and no known model is called 'bert-smal'", "bert-small")),
+        ("bert-smal", ("no folder and no known model is called 'bert-smal'", "bert-scratch")),
         ("./nowhere", ("train.model", "nowhere")),
         ("empty", ("empty", "config.json")),
     ],

@@ -17,7 +17,7 @@ SET = ["train.epochs=2", "train.runs=2", "train.batch_tokens=700", "train.accumu
 
 def test_two_processes_give_the_numbers_of_one(tmp_path):
     write_planted(tmp_path, elements=24)
-    (tmp_path / "study.toml").write_text(STUDY.replace("MODEL", "bert-small"))
+    (tmp_path / "study.toml").write_text(STUDY.replace("MODEL", "bert-scratch"))
     launch = [
         sys.executable,
         "-m",

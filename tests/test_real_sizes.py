@@ -3,6 +3,7 @@
 Each takes about 10 s of one core and 2.2 GB.
 """
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ from tiny import planted, random_sequences, tiny_settings
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel
 
 from phenolens.explain.alrw import alrw
+from phenolens.model.hub import WEIGHTS
 from phenolens.model.load import load, load_folder, save
 from phenolens.model.predict import predict
 from phenolens.model.train import train
-from phenolens.model.vocabulary import bpe_rule, save_tokenizer
 
 DNABERT = Path(__file__).parents[2] / "shared" / "data" / "tokenizers" / "dnabert_k6"
 
@@ -28,9 +29,10 @@ def dnabert(folder):
 
 
 def gpt2(folder):
-    rule = bpe_rule(random_sequences(200, 300, 1), 600, tiny_settings())
-    GPT2LMHeadModel(GPT2Config(vocab_size=len(rule.tokenizer), bos_token_id=0, eos_token_id=0)).save_pretrained(folder)
-    save_tokenizer(rule, folder)
+    """GPT-2 small with the built-in BPE tokenizer, whose end-of-text token is number 0."""
+    GPT2LMHeadModel(GPT2Config(vocab_size=4096, bos_token_id=0, eos_token_id=0)).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(WEIGHTS / "gpt2-small" / name, folder / name)
 
 
 @pytest.mark.shared_data
@@ -39,7 +41,7 @@ def gpt2(folder):
     ("write", "longest", "parameters"),
     [
         (dnabert, 512, 4101 * 768 + 514 * 768 + 2 * 768 + 12 * 7_087_872 + 768 * 769),
-        (gpt2, 1024, 600 * 768 + 1024 * 768 + 12 * 7_087_872 + 2 * 768),
+        (gpt2, 1024, 4096 * 768 + 1024 * 768 + 12 * 7_087_872 + 2 * 768),
     ],
 )
 def test_the_papers_models_at_their_real_size(tmp_path, write, longest, parameters):
