@@ -88,6 +88,9 @@ def card(
     options = "".join(f" --set {name}={_toml(value)}" for name, value in given.items())
     files = " ".join(sources["file"])
     apart = "".join(f" --exclude {path.name}" for path in exclude)
+    second = (
+        ", in training with the second task, of [CLS], added" if settings.family == "bert" and settings.summary else ""
+    )
     rows = [
         "---",
         "license: apache-2.0",
@@ -112,7 +115,7 @@ def card(
         "",
         "## Loss",
         "",
-        "Nats per predicted token; validation on 100 kb blocks that were not trained on. The whole curve is in loss.tsv.",
+        f"Nats per predicted token{second}; validation on 100 kb blocks that were not trained on. The whole curve is in loss.tsv.",
         "",
         "| step | tokens | training | validation |",
         "|---|---|---|---|",
@@ -120,7 +123,7 @@ def card(
         "",
         "## Limits",
         "",
-        f"{read / 1e6:.1f} Mb of human DNA is one hundredth of the genome: this model knows k-mer usage, CpG, common repeats and short signals, not genes. It is made for tests, teaching and small data on a laptop; take a large pre-trained model where it matters.",
+        f"{read / 1e6:.1f} Mb of DNA is little: this model knows k-mer usage, CpG, common repeats and short signals, not genes. It is made for tests, teaching and small data on a laptop; take a large pre-trained model where it matters.",
         "",
     ]
     return "\n".join(rows)
