@@ -1,6 +1,6 @@
 # make demo   set up, run the whole way on the built-in data, print where the report is
 # make test   set up, run every test      make lint   ruff, ruff format, mypy
-# make bench DATA=FOLDER   measure everything (an hour; the second needs bedtools, mmseqs and seqkit, and 5 GB of disk)
+# make bench DATA=FOLDER   measure everything but benchmarks/pretraining.py (two hours; dataset.py needs bedtools, mmseqs and seqkit, and 5 GB of disk)
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
@@ -26,6 +26,9 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/leakage.py $(DATA) bench-run
 	@$(BIN)/python benchmarks/dataset.py bench-run/scale
 	@$(BIN)/python benchmarks/ltr7.py $(DATA) bench-run/ltr7
+	@$(BIN)/python benchmarks/controls.py bench-run/controls
+	@$(BIN)/python benchmarks/training.py bench-run/training
+	@$(BIN)/python benchmarks/predict.py bench-run/predict
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("phenolens: error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
