@@ -46,9 +46,9 @@ class Task(NamedTuple):
 
 TASKS = {
     "prom_300_tata": Task(3, False),
-    "prom_core_all": Task(2, False),
-    "tf_0": Task(2, True),
-    "ltr7": Task(4, False),
+    "prom_core_all": Task(3, False),
+    "tf_0": Task(3, True),
+    "ltr7": Task(6, False),
 }
 
 

@@ -27,14 +27,16 @@ MAY_IMPORT = {
         "io",
         "dataset",
         "model",
-        "explain",
-        "annotate",
         "report",
         "inputs",
         "contents",
         "job",
         "learning",
+        "reading",
+        "meaning",
     },
+    "reading": {"core", "io", "model", "explain", "inputs", "job"},
+    "meaning": {"core", "io", "dataset", "annotate", "inputs", "job"},
     "check": {"core", "io", "dataset", "model", "inputs", "pipeline"},
     "classify": {"core", "io", "dataset", "model"},
     "download": {"core", "io"},
@@ -45,7 +47,7 @@ MAY_IMPORT = {
     "cli_models": {"core", "classify", "comparing", "pretraining"},
     "__init__": set(),
 }
-MAY_LOAD_LATE = {"cli", "cli_models", "pipeline", "learning", "check", "classify", "pretraining"}
+MAY_LOAD_LATE = {"cli", "cli_models", "pipeline", "learning", "reading", "meaning", "check", "classify", "pretraining"}
 HEAVY = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
 
 

@@ -1,25 +1,24 @@
-"""The whole analysis as one readable list of stages; the only place that reads a study's files and writes its run folder.
+"""The whole analysis as one readable list of stages, which alone read a study's files and write its run folder.
 
     dataset -> train -> evaluate -> explain -> annotate -> report
 
-Each stage reads the tables that earlier stages wrote, computes with functions that know no paths, and writes whole files.
+train and evaluate stand in learning.py, explain in reading.py, annotate in meaning.py. Each stage reads the tables that earlier
+stages wrote, computes with functions that know no paths, and writes whole files.
 What is done and unchanged is skipped. Imports of a stage stand in its function, so that a finished run answers at once.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
-import polars as pl
-
 from phenolens.core import run as folders
 from phenolens.core.progress import Progress, Silent
-from phenolens.core.schemas import CONSERVATION, REGION_SCORES
 from phenolens.core.settings_learn import TrainSettings
-from phenolens.core.study import Study, class_order, demo_study, file_name, load_study
-from phenolens.core.table import empty
+from phenolens.core.study import Study, demo_study, load_study
 from phenolens.inputs import annotate_files, dataset_files, open_inputs, read_annotation
 from phenolens.job import Job
 from phenolens.learning import evaluate, together, train
+from phenolens.meaning import annotate
+from phenolens.reading import explain
 
 __all__ = ["STAGES", "demo_study", "load_study", "plan", "run"]
 
@@ -107,93 +106,6 @@ def dataset(job: Job) -> None:
     job.write(statistics(made.sequences), "dataset/statistics.tsv")
     quality = certificate(made.sequences, made.account, seed=seed, background=settings.background)
     folders.write_json(quality | {"notes": inputs.notes}, job.folder / "dataset" / "quality.json")
-
-
-def explain(job: Job) -> None:
-    """Model and sequences -> per-base scores, their mean per class, high-score regions, and tracks."""
-    from phenolens.explain.alrw import alrw
-    from phenolens.explain.profile import profile
-    from phenolens.explain.regions import find_regions
-    from phenolens.explain.tracks import class_track
-    from phenolens.io.bed import write_bed
-    from phenolens.io.signal import write_bigwig
-    from phenolens.model.load import load_folder
-
-    settings = job.settings.explain
-    rows = job.table("dataset/sequences.parquet").filter(pl.col("split").is_in(settings.splits))
-    ids, texts = rows["sequence_id"].to_list(), rows["sequence"].to_list()
-    job.progress.step(0, 1, "explain: reading-token attention")
-    model = load_folder(job.folder / "train" / "run-0", trust_remote_code=job.settings.train.trust_remote_code)
-    scores = alrw(model, ids, texts, mode=settings.mode, batch_size=settings.batch_size)
-    kept = [values[: len(text)] for values, text in zip(scores.values, texts, strict=True)]
-    job.write(
-        rows.select("sequence_id", "label", "split").with_columns(pl.Series("scores", kept, dtype=pl.List(pl.Float32))),
-        "explain/alrw.parquet",
-    )
-    chance = {"resamples": job.settings.evaluate.bootstrap, "seed": job.settings.seed}
-    job.write(profile(scores, rows["label"].to_list(), rows["group"].to_list(), **chance), "explain/profile.tsv")
-    regions = find_regions(scores, rows, settings)
-    job.write(regions, "explain/regions.parquet")
-    with folders.whole(job.folder / "explain" / "regions.bed") as part:
-        write_bed(part, regions, track=f"{job.settings.name}: high-ALRW regions")
-    with open_inputs(job.study) as inputs:
-        lengths = inputs.genome.lengths if inputs.genome else {}
-        located = rows.filter(pl.col("chrom").is_in(list(lengths)))
-        for label in class_order(job.settings, located["label"]):
-            with folders.whole(job.folder / "explain" / f"alrw.{file_name(label)}.bw") as part:
-                write_bigwig(part, class_track(scores, located, label), lengths)
-
-
-def annotate(job: Job) -> None:
-    """Regions -> motif hits, enrichment, overlap with features, conservation, genes."""
-    from phenolens.annotate.conservation import conservation
-    from phenolens.annotate.genes import genes_with_regions, region_genes
-    from phenolens.annotate.overlap import overlap
-    from phenolens.dataset.statistics import overlap_with_types
-
-    settings = job.settings.annotate
-    chance = {"controls": settings.controls, "seed": job.settings.seed}
-    sequences, regions = job.table("dataset/sequences.parquet"), job.table("explain/regions.parquet")
-    with open_inputs(job.study) as inputs:
-        if settings.motifs:
-            hits, enriched = _motifs(job, sequences, regions)
-            job.write(hits, "annotate/hits.tsv")
-            job.write(enriched, "annotate/enrichment.tsv")
-        job.write(overlap(regions, sequences, inputs.features(), **chance), "annotate/overlap.tsv")
-        found = [
-            conservation(regions, sequences, inputs.signal_along(path, sequences), signal=name, **chance)
-            for name, path in settings.signals.items()
-        ]
-        job.write(pl.concat([empty(CONSERVATION), *(table for table, _ in found)]), "annotate/conservation.tsv")
-        job.write(pl.concat([empty(REGION_SCORES), *(scores for _, scores in found)]), "annotate/region_scores.tsv")
-        near = region_genes(regions, inputs.genes())
-        job.write(overlap_with_types(sequences, inputs.genes()), "annotate/gene_types.tsv")
-    job.write(near, "annotate/region_genes.tsv")
-    job.write(genes_with_regions(near, regions), "annotate/genes.tsv")
-
-
-def _motifs(job: Job, sequences: pl.DataFrame, regions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return (HITS in the regions, ENRICHMENT of each class that is not matched background)."""
-    from phenolens.annotate.contrasts import motif_enrichment
-    from phenolens.annotate.pvalues import background
-    from phenolens.io.motifs import read_motifs
-
-    settings = job.settings.annotate
-    motifs = read_motifs(job.study.path(settings.motifs or ""))
-    matched = set(job.settings.dataset.background)
-    labels = class_order(job.settings, sequences["label"])
-    control = sequences.filter(pl.col("label").is_in(matched)) if matched else sequences
-    explained = sequences.filter(pl.col("split").is_in(job.settings.explain.splits))
-    job.progress.step(0, 1, f"motifs: {len(motifs)} in {regions.height} regions")
-    return motif_enrichment(
-        motifs,
-        regions,
-        explained,
-        cases=[label for label in labels if label not in matched],
-        background=background(control["sequence"]),
-        p_threshold=settings.motif_p,
-        seed=job.settings.seed,
-    )
 
 
 def report(job: Job) -> None:

@@ -8,7 +8,7 @@ import torch
 from tiny import MOTIF, planted, random_sequences, tiny_loaded, tiny_settings
 
 from phenolens.core.errors import DataError
-from phenolens.core.settings import ExplainSettings
+from phenolens.core.settings_explain import ExplainSettings
 from phenolens.explain.alrw import alrw, paper_vectors
 from phenolens.explain.attention import reading_attention
 from phenolens.explain.regions import find_regions

@@ -10,7 +10,7 @@ from tiny import random_sequences
 
 from phenolens.core.errors import DataError
 from phenolens.core.schemas import REGIONS
-from phenolens.core.settings import ExplainSettings
+from phenolens.core.settings_explain import ExplainSettings
 from phenolens.core.types import BaseScores
 from phenolens.explain.regions import find_regions
 

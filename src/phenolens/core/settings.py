@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from phenolens.core.section import NotNegative, Positive, Section, Seed, Share
+from phenolens.core.settings_annotate import AnnotateSettings
+from phenolens.core.settings_explain import ExplainSettings
 from phenolens.core.settings_learn import EvaluateSettings, TrainSettings
 
 
@@ -184,35 +186,6 @@ class DatasetSettings(Section):
             if source.is_background:
                 made_for.setdefault(source.label, []).append(source.matched_to or source.shuffled_from or "")
         return made_for
-
-
-class ExplainSettings(Section):
-    """What the model reads, base by base."""
-
-    mode: Literal["default", "paper"] = Field(
-        "default", description="paper: bit for bit the paper's ALRW, with its edge dilution"
-    )
-    splits: tuple[Literal["train", "validation", "test"], ...] = Field(
-        ("test",), description="sequences that are explained"
-    )
-    min_run: Positive = Field(8, description="fewest neighbouring positions of a high-score region")
-    times_min: Annotated[float, Field(ge=0)] = Field(
-        0.0,
-        description="a region's scores also exceed this many times the sequence's minimum (the paper's 10 over zero-padded rows is always true: 0 here)",
-    )
-    widen: NotNegative = Field(4, description="bases added on each side of a region")
-    batch_size: Positive = Field(64, description="sequences per step")
-
-
-class AnnotateSettings(Section):
-    """What the high-score regions are."""
-
-    motifs: str | None = Field("demo:jaspar_vertebrates.meme.gz", description="motif file (MEME text format)")
-    motif_p: Share = Field(1e-4, description="largest p-value of a motif hit")
-    genes: str | None = Field(None, description="GFF3 or GTF of genes, same build as the genome")
-    features: dict[str, str] = Field({}, description="further interval files to overlap with: name = file")
-    signals: dict[str, str] = Field({}, description="bigWig files, e.g. conservation: name = file")
-    controls: Positive = Field(1000, description="sets of matched control regions for overlap and conservation")
 
 
 class ReportSettings(Section):

@@ -7,7 +7,7 @@ from phenolens.core.cigar import genome_spans
 from phenolens.core.errors import DataError
 from phenolens.core.ranges import union
 from phenolens.core.schemas import REGIONS
-from phenolens.core.settings import ExplainSettings
+from phenolens.core.settings_explain import ExplainSettings
 from phenolens.core.table import check
 from phenolens.core.types import BaseScores
 

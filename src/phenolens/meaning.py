@@ -1,0 +1,64 @@
+"""The stage annotate of the pipeline: from high-score regions to motifs, features, conservation and genes.
+
+Imports of a stage stand in its function, so that a finished run answers at once.
+"""
+
+import polars as pl
+
+from phenolens.core.schemas import CONSERVATION, REGION_SCORES
+from phenolens.core.study import class_order
+from phenolens.core.table import empty
+from phenolens.inputs import open_inputs
+from phenolens.job import Job
+
+
+def annotate(job: Job) -> None:
+    """Regions -> motif hits, enrichment, overlap with features, conservation, genes."""
+    from phenolens.annotate.conservation import conservation
+    from phenolens.annotate.genes import genes_with_regions, region_genes
+    from phenolens.annotate.overlap import overlap
+    from phenolens.dataset.statistics import overlap_with_types
+
+    settings = job.settings.annotate
+    chance = {"controls": settings.controls, "seed": job.settings.seed}
+    sequences, regions = job.table("dataset/sequences.parquet"), job.table("explain/regions.parquet")
+    with open_inputs(job.study) as inputs:
+        if settings.motifs:
+            hits, enriched = _motifs(job, sequences, regions)
+            job.write(hits, "annotate/hits.tsv")
+            job.write(enriched, "annotate/enrichment.tsv")
+        job.write(overlap(regions, sequences, inputs.features(), **chance), "annotate/overlap.tsv")
+        found = [
+            conservation(regions, sequences, inputs.signal_along(path, sequences), signal=name, **chance)
+            for name, path in settings.signals.items()
+        ]
+        job.write(pl.concat([empty(CONSERVATION), *(table for table, _ in found)]), "annotate/conservation.tsv")
+        job.write(pl.concat([empty(REGION_SCORES), *(scores for _, scores in found)]), "annotate/region_scores.tsv")
+        near = region_genes(regions, inputs.genes())
+        job.write(overlap_with_types(sequences, inputs.genes()), "annotate/gene_types.tsv")
+    job.write(near, "annotate/region_genes.tsv")
+    job.write(genes_with_regions(near, regions), "annotate/genes.tsv")
+
+
+def _motifs(job: Job, sequences: pl.DataFrame, regions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return (HITS in the regions, ENRICHMENT of each class that is not matched background)."""
+    from phenolens.annotate.contrasts import motif_enrichment
+    from phenolens.annotate.pvalues import background
+    from phenolens.io.motifs import read_motifs
+
+    settings = job.settings.annotate
+    motifs = read_motifs(job.study.path(settings.motifs or ""))
+    matched = set(job.settings.dataset.background)
+    labels = class_order(job.settings, sequences["label"])
+    control = sequences.filter(pl.col("label").is_in(matched)) if matched else sequences
+    explained = sequences.filter(pl.col("split").is_in(job.settings.explain.splits))
+    job.progress.step(0, 1, f"motifs: {len(motifs)} in {regions.height} regions")
+    return motif_enrichment(
+        motifs,
+        regions,
+        explained,
+        cases=[label for label in labels if label not in matched],
+        background=background(control["sequence"]),
+        p_threshold=settings.motif_p,
+        seed=job.settings.seed,
+    )
