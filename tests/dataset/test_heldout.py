@@ -62,6 +62,15 @@ def test_a_single_variant_does_not_let_a_held_out_sequence_back_in():
     assert not mask[300:].any()
 
 
+@pytest.mark.parametrize("gap", [1, WORD - 1, WORD, WORD + 1])
+def test_gaps_of_at_most_one_word_between_held_out_stretches_are_filled(gap):
+    first, between, last = dna(11, 40), "N" * gap, dna(12, 40)
+    mask = heldout_mask(letters(first + between + last), heldout_words([first, last]))
+    assert mask[:40].all()
+    assert mask[-40:].all()
+    assert mask[40:-40].all() == mask[40:-40].any() == (gap <= WORD)
+
+
 def test_chunks_change_nothing(monkeypatch):
     genome = dna(2, 3000)
     words = heldout_words([genome[480:560], genome[1490:1530], genome[2950:]])

@@ -51,3 +51,15 @@ def test_a_batch_depends_on_its_number_and_seed_alone_and_spells_the_dna():
         text = tokens[0] + "".join(t[-1] for t in tokens[1:])
         assert text in both
         assert len(text) == 32
+
+
+def test_only_hidden_tokens_count_and_words_say_what_they_were():
+    rule = kmer_rule(kmer_vocabulary(3), TrainSettings())
+    batch = Batches(random_sequences(5, 80, 1), rule, PretrainSettings(**TINY), 7, 1)[0]
+    masked = batch["input_ids"] == rule.vocabulary["[MASK]"]
+    assert masked.any()
+    assert not masked.all()
+    assert torch.equal(batch["labels"] != -100, masked)
+    assert torch.equal(batch["labels"][masked], batch["words"][masked])
+    plain = batch["words"] != -100
+    assert torch.equal(batch["words"][plain & ~masked], batch["input_ids"][plain & ~masked])
