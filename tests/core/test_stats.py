@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,7 +8,14 @@ from hypothesis.extra import numpy as hnp
 from oracles import group_bootstrap
 from scipy.stats import false_discovery_control
 
-from phenolens.core.stats import benjamini_hochberg, group_bootstrap_weights, interval, permutation_p
+from phenolens.core.stats import (
+    benjamini_hochberg,
+    group_bootstrap_weights,
+    group_mean_intervals,
+    interval,
+    permutation_p,
+    sign_flip_p,
+)
 
 
 @given(hnp.arrays(float, st.integers(1, 40), elements=st.floats(0, 1)))
@@ -101,3 +110,31 @@ def test_weights_are_the_same_resamples_in_any_block_size(
     if resamples:
         weights = np.concatenate(blocks)[:, np.unique(names, return_inverse=True)[1]]
         np.testing.assert_array_equal(weights, [np.bincount(rows, minlength=len(names)) for rows in expected])
+
+
+def test_sign_flip_p_is_the_share_of_all_flips_at_least_as_extreme() -> None:
+    rng = np.random.default_rng(1)
+    values, groups = rng.normal(0.3, 1, size=(20, 3)), np.repeat([f"g{i}" for i in range(8)], [1, 1, 2, 2, 3, 3, 4, 4])
+    found = sign_flip_p(values, groups, flips=40_000, seed=2)
+    sums = np.stack([values[groups == name].sum(axis=0) for name in np.unique(groups)])
+    flips = np.array(list(product([1, -1], repeat=8))) @ sums
+    np.testing.assert_allclose(found, (np.abs(flips) >= np.abs(sums.sum(axis=0)) - 1e-9).mean(axis=0), atol=0.012)
+    assert sign_flip_p(np.zeros((5, 1)), np.arange(5), flips=9)[0] == 1.0
+
+
+def test_sign_flip_p_holds_its_level_when_whole_groups_go_together() -> None:
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(30), 6)
+    together = np.repeat(rng.normal(size=(30, 600)), 6, axis=0)  # 30 independent values, six times each
+    assert 0.025 < (sign_flip_p(together, groups, flips=999, seed=4) <= 0.05).mean() < 0.08
+
+
+def test_group_mean_intervals_equal_a_loop_over_resamples() -> None:
+    rng = np.random.default_rng(5)
+    values, groups = rng.normal(size=(12, 2)), np.array(list("aabbbcddeeee"))
+    low, high = group_mean_intervals(values, groups, resamples=300, seed=6)
+    weights = np.concatenate(list(group_bootstrap_weights(groups, 300, 6)))
+    means = [np.average(values, axis=0, weights=[drawn["abcde".index(group)] for group in groups]) for drawn in weights]
+    np.testing.assert_allclose(low, np.percentile(means, 2.5, axis=0))
+    np.testing.assert_allclose(high, np.percentile(means, 97.5, axis=0))
+    assert np.isnan(group_mean_intervals(values, np.array(["g"] * 12))[0]).all()

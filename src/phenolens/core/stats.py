@@ -78,3 +78,53 @@ def group_bootstrap_weights(
         rows = min(step, resamples - at)
         drawn = generator.integers(0, count, size=(rows, count)) + count * np.arange(rows)[:, None]
         yield np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(float)
+
+
+def sign_flip_p(values: np.ndarray, groups: np.ndarray, *, flips: int = 9999, seed: int = 0) -> np.ndarray:
+    """Return two-sided p-values, float (m,), of columns whose mean would be 0 by chance: (b + 1) / (flips + 1).
+
+    b counts the flips whose absolute sum is at least the observed one. The sign of a whole group is flipped at once: under the null hypothesis
+    its sum is as likely positive as negative, whatever its sequences share. The same flips serve all columns.
+
+    Parameters
+    ----------
+    values : float (n, m), paired differences.
+    groups : (n,), group of each row.
+    flips : number of random flips of all groups.
+    seed : of the flips.
+    """
+    names, code = np.unique(groups, return_inverse=True)
+    sums = np.zeros((len(names), values.shape[1]))
+    np.add.at(sums, code, values)
+    observed = np.abs(sums.sum(axis=0)) * (1 - 1e-12)  # rounding must not part equal sums
+    generator = np.random.default_rng(seed)
+    step = max(1, (1 << 21) // max(1, len(names)))
+    beyond = np.zeros(values.shape[1], dtype=np.int64)
+    for at in range(0, flips, step):
+        signs = generator.integers(0, 2, size=(min(step, flips - at), len(names))) * 2.0 - 1.0
+        beyond += (np.abs(signs @ sums) >= observed).sum(axis=0)
+    return np.asarray((beyond + 1) / (flips + 1))
+
+
+def group_mean_intervals(
+    values: np.ndarray, groups: np.ndarray, *, resamples: int = 1000, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (low, high), float (m,) each: 95 % percentile intervals of the columns' means when whole groups are drawn with replacement.
+
+    NaN with fewer than two groups, or without resamples.
+
+    Parameters
+    ----------
+    values : float (n, m).
+    groups : (n,), group of each row.
+    resamples, seed : as in `group_bootstrap_weights`.
+    """
+    names, code, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(names) < 2 or not resamples:
+        return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
+    sums = np.zeros((len(names), values.shape[1]))
+    np.add.at(sums, code, values)
+    weights = group_bootstrap_weights(groups, resamples, seed)
+    means = np.concatenate([(w @ sums) / (w @ counts)[:, None] for w in weights])
+    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    return low, high

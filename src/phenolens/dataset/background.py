@@ -8,12 +8,12 @@ import polars as pl
 from phenolens.core.errors import DataError
 from phenolens.core.schemas import INTERVALS
 from phenolens.core.settings import ClassSettings, DatasetSettings
+from phenolens.core.shuffle import shuffled
 from phenolens.core.table import empty
 from phenolens.core.types import Genome
 from phenolens.dataset import intervals as sets
 from phenolens.dataset.negatives import Matching, matched_negatives
 from phenolens.dataset.sequences import Extracted, left_out_row
-from phenolens.dataset.shuffle import shuffled
 from phenolens.dataset.sources import Inputs, genome_of, placed, rows_of
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from phenolens.dataset import shuffle
-from phenolens.dataset.shuffle import shuffled
+from phenolens.core import shuffle
+from phenolens.core.shuffle import shuffled
 
 
 def pairs(text):
