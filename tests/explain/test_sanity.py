@@ -1,5 +1,6 @@
 """Models that have learned nothing: same architecture with other weights, and a training on permuted labels."""
 
+import polars as pl
 import torch
 from tiny import planted, tiny_loaded, tiny_settings
 from trainings import equal, weights_of
@@ -27,7 +28,8 @@ def test_weights_are_drawn_anew_and_all_else_stays():
 
 def test_a_model_of_permuted_labels_does_not_know_the_classes_that_the_same_training_learns(tmp_path):
     table, settings = planted(120, 40, 3).table, tiny_settings(epochs=8)
-    texts, truth = table["sequence"].to_list(), (table["label"] == "without").to_numpy()
+    learned = table.filter(pl.col("split") == "train")
+    texts, truth = learned["sequence"].to_list(), (learned["label"] == "without").to_numpy()
     real = tiny_loaded("bert")
     train(real, table, tmp_path, settings, 1)
     permuted = permuted_labels(tiny_loaded("bert"), table, settings, 1)
