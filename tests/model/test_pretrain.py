@@ -93,6 +93,24 @@ def test_killed_and_called_again_it_ends_with_the_same_weights(tmp_path):
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+@pytest.mark.parametrize("change", [{"seed": 2}, {"learning_rate": 1e-3}, {"pieces": 299}])
+def test_checkpoints_of_another_pretraining_are_not_gone_on_from(change, tmp_path):
+    pieces, settings = random_sequences(60, 300, 3), PretrainSettings(**TINY, tokens=512 * 6, report_steps=2)
+
+    def stop(done: int, *_: object) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(pieces, tmp_path / "m", settings, 1, stop)
+    steps = []
+    rate = change.get("learning_rate", settings.learning_rate)
+    other = settings.model_copy(update={"learning_rate": rate})
+    texts = [piece[: change.get("pieces", 300)] for piece in pieces]
+    pretrain(texts, tmp_path / "m", other, change.get("seed", 1), lambda done, *_: steps.append(done))
+    assert min(steps) <= 1
+
+
 def test_too_little_dna(tmp_path):
     with pytest.raises(DataError, match=r"pretrain: 64 bases in 1 stretches are left to read; expected at least two"):
         pretrain(["ACGT" * 16], tmp_path / "model", PretrainSettings(**TINY), 1)
