@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from phenolens.core import settings, settings_annotate, settings_explain, settings_learn
 from phenolens.core.schemas import TABLES, predictions_schema
+from phenolens.core.schemas_attribution import ATTRIBUTION_TABLES
 from phenolens.core.schemas_evaluate import EVALUATE_TABLES
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_TABLES
 from phenolens.core.schemas_predict import classes_schema
@@ -77,6 +78,7 @@ def tables_page() -> str:
     for schema in (
         *TABLES,
         *EVALUATE_TABLES,
+        *ATTRIBUTION_TABLES,
         *FAITHFULNESS_TABLES,
         predictions_schema(["<class>"]),
         classes_schema(["<class>"]),

@@ -57,6 +57,24 @@ def predict(
     ------
     DataError : the tokenizer does not know the sequences' letters.
     """
+    found = predict_logits(loaded, sequences, batch_size=batch_size, device=device, gated=gated, precision=precision)
+    probabilities: np.ndarray = torch.softmax(torch.from_numpy(found), dim=1).numpy()
+    return probabilities
+
+
+def predict_logits(
+    loaded: Loaded,
+    sequences: Sequence[str],
+    *,
+    batch_size: int = 64,
+    device: str | None = None,
+    gated: bool = True,
+    precision: Precision = "fp32",
+) -> np.ndarray:
+    """Return the logits whose softmax `predict` gives, float32 (n, C); of a sequence cut into windows the mean over them.
+
+    Parameters and errors as in `predict`.
+    """
     parts, owner = [torch.empty((0, len(loaded.labels)))], [np.empty(0, dtype=np.int64)]
     with evaluating(loaded.model, device) as model:
 
@@ -71,8 +89,8 @@ def predict(
             parts.append(found)
             owner.append(batch.rows)
         mean = pool(torch.cat(parts), torch.from_numpy(np.concatenate(owner)), len(sequences))
-        probabilities: np.ndarray = torch.softmax(mean, dim=1).numpy()
-    return probabilities
+        logits_of_sequences: np.ndarray = mean.numpy()
+    return logits_of_sequences
 
 
 def batches(
