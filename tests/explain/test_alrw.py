@@ -9,9 +9,11 @@ from tiny import MOTIF, planted, random_sequences, tiny_loaded, tiny_settings
 
 from phenolens.core.errors import DataError
 from phenolens.core.settings_explain import ExplainSettings
-from phenolens.explain.alrw import alrw, paper_vectors
+from phenolens.explain.alrw import Options, alrw, alrw_blocks
+from phenolens.explain.alrw_bases import paper_vectors
 from phenolens.explain.attention import reading_attention
 from phenolens.explain.regions import find_regions
+from phenolens.model.predict import predict
 from phenolens.model.tokens import encode
 from phenolens.model.train import train
 
@@ -110,11 +112,17 @@ def test_batch_size_order_and_case_change_nothing(family):
     np.testing.assert_allclose(turned, one, atol=1e-5)
 
 
-def test_uniform_attention_gives_a_flat_profile():
-    found = scores_of(uniform("bert", max_tokens=512), mixed()).values
-    for row, length in zip(found, LENGTHS, strict=True):
-        if length >= 6:
-            np.testing.assert_allclose(row[:length], 1 / np.sqrt(length), atol=1e-6)
+@pytest.mark.parametrize("cut", ["head_tail", "windows", "paper"])
+def test_uniform_attention_gives_a_flat_profile_at_every_length(cut):
+    """At both edges, where head and tail were cut apart, and where windows overlap."""
+    lengths = range(6, 513)
+    text = random_sequences(1, 512, 5)[0]
+    found = scores_of(uniform("bert", max_tokens=200, cut=cut), [text[:length] for length in lengths]).values
+    for row, length in zip(found, lengths, strict=True):
+        read = ~np.isnan(row)
+        assert read[length:].sum() == 0
+        assert read[:length].all() or (cut != "windows" and length > 198 + 5)
+        np.testing.assert_allclose(row[read], 1 / np.sqrt(read.sum()), atol=1e-6)
 
 
 def test_uniform_attention_in_paper_mode_is_diluted_at_the_last_five_bases():
@@ -147,6 +155,71 @@ def test_paper_vector_at_the_full_row_follows_the_reference(content):
     row[: content + 2] = np.random.default_rng(content).random(content + 2)
     found = paper_vectors(row[None, : content + 2], np.array([content]), 6, 512)[0]
     np.testing.assert_allclose(found, oracles.paper_vector(row.tolist(), 6), atol=1e-12)
+
+
+@pytest.mark.parametrize("cut", ["head_tail", "windows"])
+@pytest.mark.parametrize("family", ["bert", "gpt2"])
+def test_blocks_hold_few_sequences_and_the_same_scores_heads_and_logits(family, cut):
+    loaded, sequences = sharpened(family, cut=cut, max_tokens=30), mixed()
+    names = [f"s{i}" for i in range(8)]
+    whole = scores_of(loaded, sequences)
+    blocks = list(alrw_blocks(loaded, names, sequences, Options(heads=True, block_bases=150, batch_size=3)))
+    assert [name for block in blocks for name in block.scores.sequence_ids] == names
+    assert len(blocks) >= 5
+    expected = predict(loaded, sequences)
+    for block in blocks:
+        n, width = block.scores.values.shape
+        assert n * width <= 150
+        rows = slice(block.first, block.first + n)
+        np.testing.assert_allclose(block.scores.values, whole.values[rows, :width], atol=1e-6)
+        np.testing.assert_allclose(torch.from_numpy(block.logits).softmax(dim=1), expected[rows], atol=1e-5)
+        assert block.heads.shape == (n, 2, width)
+        read = ~np.isnan(whole.values[rows, :width]).all(axis=1)
+        np.testing.assert_allclose(np.sqrt(np.nansum(block.heads[read] ** 2, axis=2)), 1, atol=1e-5)
+    assert [*alrw_blocks(loaded, [], [], Options(heads=True))] == []
+
+
+def test_a_head_alone_is_what_the_model_with_that_head_alone_would_have():
+    """Heads differ, and each is scored by the double loop over its own attention."""
+    loaded, sequence = sharpened("gpt2"), random_sequences(1, 90, 4)[0]
+    (block,) = alrw_blocks(loaded, ["s"], [sequence], Options(heads=True))
+    tokens = encode(loaded.rule, [sequence])
+    ids, spans = torch.tensor([tokens.ids.tolist()]), [tuple(span) for span in tokens.spans.tolist()]
+    with torch.no_grad():
+        rows = reading_attention(loaded.model.eval(), ids, torch.ones_like(ids))[0].double().tolist()
+    for head, row in enumerate(rows):
+        pairs = [(a, span) for a, span in zip(row, spans, strict=True) if span[0] >= 0]
+        expected = oracles.alrw([a for a, _ in pairs], [span for _, span in pairs], 90)
+        np.testing.assert_allclose(block.heads[0, head], expected, atol=1e-6)
+    assert np.abs(block.heads[0, 0] - block.heads[0, 1]).max() > 0.01
+
+
+@pytest.mark.parametrize("mode", ["default", "paper"])
+def test_the_other_mode_comes_from_the_same_pass(mode):
+    loaded, sequences = sharpened("bert", cut="paper", max_tokens=64), mixed()
+    (block,) = alrw_blocks(loaded, list("abcdefgh"), sequences, Options(mode=mode, heads=True, other=True))
+    for found in (block.scores, block.other):
+        expected = scores_of(loaded, sequences, mode="paper" if found.method == "alrw-paper" else "default")
+        np.testing.assert_allclose(found.values, expected.values, atol=1e-6)
+    assert {block.scores.method, block.other.method} == {"alrw", "alrw-paper"}
+    (block,) = alrw_blocks(tiny_loaded("gpt2"), ["a"], sequences[:1], Options(other=True))
+    assert block.other is None
+
+
+@pytest.mark.parametrize("layer", [0, "rollout"])
+def test_another_layer_and_rollout_are_scored_alike(layer):
+    loaded, sequences = sharpened("bert"), mixed()
+    found = scores_of(loaded, sequences, layer=layer, batch_size=3)
+    assert np.nanmax(np.abs(found.values - scores_of(loaded, sequences).values)) > 0.01
+    for i, sequence in enumerate(sequences[:4]):
+        tokens = encode(loaded.rule, [sequence])
+        ids = torch.tensor([tokens.ids.tolist()])
+        with torch.no_grad():
+            row = reading_attention(loaded.model.eval(), ids, torch.ones_like(ids), layer=layer).sum(dim=1)[0].tolist()
+        pairs = [(a, tuple(span)) for a, span in zip(row, tokens.spans.tolist(), strict=True) if span[0] >= 0]
+        if pairs:
+            expected = oracles.alrw([a for a, _ in pairs], [span for _, span in pairs], len(sequence))
+            np.testing.assert_allclose(found.values[i, : len(sequence)], expected, atol=1e-6)
 
 
 def test_paper_mode_does_not_depend_on_the_batch():

@@ -2,10 +2,11 @@ import numpy as np
 import polars as pl
 import pytest
 from oracles import group_bootstrap
+from polars.testing import assert_frame_equal
 
 from phenolens.core.schemas import PROFILE
 from phenolens.core.types import BaseScores
-from phenolens.explain.profile import profile
+from phenolens.explain.profile import Profile, profile
 
 
 def scores(values):
@@ -78,3 +79,32 @@ def test_any_number_of_resamples(resamples):
     values = np.random.default_rng(8).random((10, 4))
     found = profile(scores(values), ["a"] * 10, [str(i) for i in range(10)], resamples=resamples)
     assert found.select(pl.col("low", "high").is_not_null().all()).row(0) == (True, True)
+
+
+def test_blocks_of_any_size_and_order_give_the_same_bands():
+    """Groups lie across blocks; three kinds of score go side by side, each as if alone."""
+    rng = np.random.default_rng(9)
+    values = rng.normal(size=(60, 3, 7)).astype(np.float32)
+    values[rng.random(60) < 0.3, :, 4:] = np.nan
+    labels, groups = [f"c{i}" for i in rng.integers(0, 2, 60)], [f"g{i}" for i in rng.integers(0, 9, 60)]
+    options = {"resamples": 300, "seed": 4}
+    alone = [profile(scores(values[:, kind]), labels, groups, **options) for kind in range(3)]
+    for size in (1, 7, 60):
+        sums, order = Profile(labels, 7, kinds=3, **options), rng.permutation(60)
+        for at in range(0, 60, size):
+            rows = order[at : at + size]
+            sums.add(values[rows], [labels[i] for i in rows], [groups[i] for i in rows])
+        for kind in range(3):
+            assert_frame_equal(sums.table("alrw", kind), alone[kind], abs_tol=1e-5)
+
+
+def test_many_positions_take_fewer_resamples_and_then_no_band(monkeypatch):
+    monkeypatch.setattr("phenolens.explain.profile.CELLS", 2000)
+    values = np.random.default_rng(8).random((10, 4))
+    named = [str(i) for i in range(10)]
+    assert Profile(["a"], 4, resamples=1000).resamples == 500
+    sums = Profile(["a"], 21, resamples=1000)
+    sums.add(values, ["a"] * 10, named)
+    table = sums.table("alrw")
+    assert table["low"].null_count() == 4
+    np.testing.assert_allclose(table["mean"], values.mean(axis=0), rtol=1e-6)

@@ -1,20 +1,66 @@
 """ALRW, average local representation weight: how much the classifier's reading token attends to each base.
 
-Last layer's attention of the reading token, summed over heads; token to base; divided by its L2 norm over the sequence
+Attention of the reading token in the last layer, summed over heads; token to base; divided by its L2 norm over the sequence
 (Du, Zhong, Liu, J Transl Med 22:756, 2024). Attention says where a model looks, not that the base matters.
+Sequences are read block by block, each batch on one core, and the class comes out of the same pass.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import torch
 
 from phenolens.core.errors import DataError
 from phenolens.core.types import BaseScores
-from phenolens.explain.attention import reading_attention
+from phenolens.explain.alrw_bases import mean_bases, paper_bases, unit
+from phenolens.explain.attention import Which, attending, read
+from phenolens.model.chunks import chunks
+from phenolens.model.forward import spread
+from phenolens.model.gate import gate
 from phenolens.model.load import Loaded
-from phenolens.model.predict import batches, evaluating
-from phenolens.model.tokens import TokenRule
+from phenolens.model.predict import CHUNK, CHUNK_BASES, STEP_TOKENS, Batch, batches, ready
+from phenolens.model.tokens import TokenRule, encode
+
+Mode = Literal["default", "paper"]
+METHOD: dict[Mode, str] = {"default": "alrw", "paper": "alrw-paper"}
+BLOCK_BASES = 1 << 20  # letters of a block, each sequence counted as long as the longest, unless it is one sequence
+
+
+class Options(NamedTuple):
+    """How sequences are read.
+
+    mode : default or paper, see `alrw`.
+    layer : index of the layer, -1 is the last; or rollout.
+    batch_size : rows per step, at most; changes nothing but speed and memory.
+    heads : also the scores of each head alone.
+    other : also the scores of the other mode, where it is defined.
+    block_bases : letters of a block, at most; changes nothing but memory.
+    """
+
+    mode: Mode = "default"
+    layer: Which = -1
+    batch_size: int = 64
+    heads: bool = False
+    other: bool = False
+    block_bases: int = BLOCK_BASES
+
+
+class Block(NamedTuple):
+    """What was read of some neighbouring sequences.
+
+    first : place of the first of them in the input.
+    scores : BaseScores, as `alrw` describes them.
+    logits : float32 (n, C); of a sequence read in windows the mean over them.
+    heads : float32 (n, H, L), scores from one head alone, each with L2 norm 1; None where not asked for, and with rollout.
+    other : BaseScores in the other mode; None where not asked for or not defined.
+    """
+
+    first: int
+    scores: BaseScores
+    logits: np.ndarray
+    heads: np.ndarray | None
+    other: BaseScores | None
 
 
 def alrw(
@@ -22,7 +68,8 @@ def alrw(
     sequence_ids: Sequence[str],
     sequences: Sequence[str],
     *,
-    mode: Literal["default", "paper"] = "default",
+    mode: Mode = "default",
+    layer: Which = -1,
     batch_size: int = 64,
 ) -> BaseScores:
     """Return a score of every base, L2 norm 1 per sequence, NaN where no token covers it.
@@ -31,115 +78,146 @@ def alrw(
     has the mean of the tokens that really cover it. Overlapping k-mers all have k bases, so this is the mean of their
     attention; uniform attention gives a flat profile. Of a sequence read in windows a base has the mean over the windows
     that cover it, each with norm 1.
-    paper: the reference's arithmetic (see `paper_vectors`), put back on the bases; k-mer models only.
+    paper: the reference's arithmetic (`alrw_bases.paper_vectors`), put back on the bases; k-mer models only.
 
     Parameters
     ----------
-    loaded : BERT or GPT-2 classifier; its mode and device are the same after.
+    loaded : classifier; its mode and device are the same after.
     sequence_ids : n names.
     sequences : n sequences of any case.
-    batch_size : sequences per step; changes nothing but speed and memory.
+    layer : index of the layer, -1 is the last; or rollout through all of them.
+    batch_size : rows per step; changes nothing but speed and memory.
 
     Raises
     ------
-    DataError : another kind of model; paper with a model that has no k-mers; unknown letters.
+    DataError : a model whose attention cannot be read (`attention.check_layer`); paper with a model that has no k-mers; unknown letters.
     """
-    if mode == "paper" and loaded.rule.kind != "kmer":
-        raise DataError(
-            "explain.mode",
-            "paper is defined for k-mer models only",
-            remedy="use explain.mode = default with this model",
-        )
-    windows = loaded.rule.cut == "windows"
-    if mode == "paper" and windows:
-        raise DataError(
-            "explain.mode",
-            "paper is not defined for sequences read in windows (train.cut = windows)",
-            remedy="use explain.mode = default with this model",
-        )
     values = np.full((len(sequences), max(map(len, sequences), default=0)), np.nan, dtype=np.float32)
-    place = _paper_bases if mode == "paper" else _mean_bases
-    seen = np.zeros(values.shape if windows else 0, dtype=np.uint32)
-    with evaluating(loaded.model) as model:
-        for batch in batches(loaded, sequences, batch_size):
-            attention = reading_attention(model, batch.ids.to(model.device), batch.mask.to(model.device)).sum(
-                dim=1
-            )  # (B, T)
-            found = place(attention.double().cpu().numpy(), batch.spans, values.shape[1], loaded.rule)
-            if windows:
-                _add(values, seen, batch.rows, found)
-            else:
-                values[batch.rows] = found
-    if windows:
-        values = _unit(np.divide(values, seen, out=values, where=seen > 0))
-    return BaseScores(list(sequence_ids), values, "alrw" if mode == "default" else "alrw-paper")
+    for block in alrw_blocks(loaded, sequence_ids, sequences, Options(mode, layer, batch_size)):
+        found = block.scores.values
+        values[block.first : block.first + len(found), : found.shape[1]] = found
+    return BaseScores(list(sequence_ids), values, METHOD[mode])
 
 
-def _add(values: np.ndarray, seen: np.ndarray, rows: np.ndarray, found: np.ndarray) -> None:
-    """Add the scores of windows to the sums (n, L) of their sequences, in place, and count the windows over each base."""
-    for row, scores in zip(rows, found, strict=True):
-        covered = np.flatnonzero(~np.isnan(scores))
-        values[row, covered] = np.where(seen[row, covered] > 0, values[row, covered], 0) + scores[covered]
-        seen[row, covered] += 1
+def alrw_blocks(
+    loaded: Loaded, sequence_ids: Sequence[str], sequences: Sequence[str], options: Options
+) -> Iterator[Block]:
+    """Yield the scores of all sequences in order, block by block; nothing that is held grows with their number.
 
-
-def _mean_bases(attention: np.ndarray, spans: np.ndarray, width: int, _: TokenRule) -> np.ndarray:
-    """Return float64 (B, width): mean over covering tokens of attention / span length, divided by the L2 norm."""
-    row, column = np.nonzero(spans[..., 1] > spans[..., 0])  # special tokens and padding have no span
-    start, length = spans[row, column, 0], np.diff(spans[row, column])[:, 0]
-    within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-    base = np.repeat(row * width + start, length) + within
-    size = len(attention) * width
-    total = np.bincount(base, np.repeat(attention[row, column] / length, length), minlength=size)
-    count = np.bincount(base, minlength=size)
-    mean = np.divide(total, count, out=np.full(size, np.nan), where=count > 0).reshape(len(attention), width)
-    return _unit(mean)
-
-
-def _unit(values: np.ndarray) -> np.ndarray:
-    """Return rows divided by their L2 norm over defined values."""
-    norm = np.sqrt(np.nansum(values**2, axis=1, keepdims=True))
-    return values / np.where(norm > 0, norm, np.nan)
-
-
-def paper_vectors(attention: np.ndarray, content: np.ndarray, k: int, max_tokens: int) -> np.ndarray:
-    """Return the reference's score vectors, float64 (B, max_tokens), over positions of the joined k-mers (METHOD 5, 9).
-
-    Rows are padded to max_tokens and only tokens 1 .. max_tokens - k + 1 are scored, so that as many positions come out as
-    tokens go in. A position has the sum of the k scores before it, divided by the number of tokens that would cover it in
-    a full row: k nearly everywhere, also where a shorter sequence ends (the edge dilution). The token before the padding,
-    which is [SEP], counts 0; in the one row where it is the last scored token it counts, as in the reference.
-
-    Parameters
-    ----------
-    attention : float (B, T), summed over heads, [CLS] first.
-    content : int (B,), k-mers of each sequence.
+    Parameters and errors as in `alrw`.
     """
-    scored = max_tokens - k + 1
-    tokens = np.zeros((len(attention), scored))
-    width = min(attention.shape[1] - 1, scored)
-    tokens[:, :width] = attention[:, 1 : 1 + width]
-    last = np.where(content == scored - 1, scored, content)
-    tokens[np.arange(scored) >= last[:, None]] = 0
-    padded = np.pad(tokens, ((0, 0), (k - 1, k - 1)))
-    total = np.lib.stride_tricks.sliding_window_view(padded, k, axis=1).sum(axis=-1)  # (B, max_tokens)
-    position = np.arange(max_tokens)
-    return _unit(total / np.minimum(np.minimum(position + 1, max_tokens - position), k))
+    rule = loaded.rule
+    _check_mode(options.mode, rule)
+    if options.other and not _has_paper(rule):
+        options = options._replace(other=False)
+    for first, last in chunks(sequences, bases=CHUNK_BASES, most=CHUNK):
+        gate(rule, encode(rule, sequences[first:last]), sequences[first:last])
+    bounds = _bounds(list(map(len, sequences)), options.block_bases)
+    with ready(loaded.model) as model, attending(model, options.layer):
+        on_processor = model.device.type == "cpu"
+        most = STEP_TOKENS if on_processor else None
+        work = (
+            (number, batch)
+            for number, (first, last) in enumerate(bounds)
+            for batch in batches(loaded, sequences[first:last], options.batch_size, most_tokens=most, gated=False)
+        )
+        step = _step(model, rule, options)
+        done = spread(step, work) if on_processor else ((item, torch.inference_mode()(step)(item)) for item in work)
+        at, sums = -1, None
+        for (number, batch), found in done:
+            if number != at:
+                if sums is not None:
+                    yield _block(sequence_ids, bounds[at], sums, options)
+                at, (first, last) = number, bounds[number]
+                sums = _Sums(last - first, max(map(len, sequences[first:last])), rule.cut == "windows")
+            assert sums is not None
+            sums.add(batch.rows, *found)
+        if sums is not None:
+            yield _block(sequence_ids, bounds[at], sums, options)
 
 
-def _paper_bases(attention: np.ndarray, spans: np.ndarray, width: int, rule: TokenRule) -> np.ndarray:
-    """Return float64 (B, width): position p of the paper's vector on the first base of token p, the last k - 1 on the end of the last token.
+def _check_mode(mode: Mode, rule: TokenRule) -> None:
+    if mode == "default" or _has_paper(rule):
+        return
+    found = "defined for k-mer models only" if rule.kind != "kmer" else "not defined for sequences read in windows"
+    setting = "" if rule.kind != "kmer" else " (train.cut = windows)"
+    raise DataError("explain.mode", f"paper is {found}{setting}", remedy="use explain.mode = default with this model")
 
-    A base that the joined k-mers hold twice keeps its first score.
-    """
-    real = spans[..., 1] > spans[..., 0]
-    content = real.sum(axis=1)
-    vectors = paper_vectors(attention, content, rule.k, rule.max_tokens)
-    position = np.arange(rule.max_tokens)
-    token = np.minimum(position, np.maximum(content[:, None] - 1, 0))
-    base = np.take_along_axis(spans[..., 0], token + 1, axis=1) + (position - token)
-    row, column = np.nonzero((position < (content + rule.k - 1)[:, None]) & (content[:, None] > 0))
-    place, first = np.unique(row * width + base[row, column], return_index=True)
-    result = np.full(len(attention) * width, np.nan)
-    result[place] = vectors[row, column][first]
-    return result.reshape(len(attention), width)
+
+def _has_paper(rule: TokenRule) -> bool:
+    return rule.kind == "kmer" and rule.cut != "windows"
+
+
+def _bounds(lengths: list[int], bases: int) -> list[tuple[int, int]]:
+    """Return (first, one past the last) of neighbouring sequences whose number times the longest is at most `bases`, or of one."""
+    found, first, longest = [], 0, 0
+    for i, length in enumerate(lengths):
+        if i > first and max(longest, length) * (i + 1 - first) > bases:
+            found.append((first, i))
+            first, longest = i, 0
+        longest = max(longest, length)
+    return [*found, (first, len(lengths))] if lengths else []
+
+
+def _step(
+    model: Any, rule: TokenRule, options: Options
+) -> Callable[[tuple[int, Batch]], tuple[np.ndarray, np.ndarray]]:
+    """Return the work on a batch: -> (scores (B, K, W), logits (B, C)); K = the sum over heads, then each head, then the other mode's sum."""
+    places = {"default": mean_bases, "paper": paper_bases}
+    place = places.pop(options.mode)
+    (other,) = places.values()
+
+    def step(item: tuple[int, Batch]) -> tuple[np.ndarray, np.ndarray]:
+        batch = item[1]
+        reading = read(model, batch.ids.to(model.device), batch.mask.to(model.device), options.layer)
+        each = reading.weights.double().cpu().numpy()  # (B, H, T)
+        total = each.sum(axis=1, keepdims=True)
+        with_heads = options.heads and options.layer != "rollout"
+        found = [place(np.concatenate([total, each], axis=1) if with_heads else total, batch.spans, rule)]
+        found += [other(total, batch.spans, rule)] if options.other else []
+        return np.concatenate(found, axis=1), reading.logits.float().cpu().numpy()
+
+    return step
+
+
+class _Sums:
+    """Scores and logits of a block as they come in, row by row; a sequence read in windows has several rows."""
+
+    def __init__(self, n: int, width: int, windows: bool) -> None:
+        self.n, self.width, self.windows = n, width, windows
+        self.values, self.logits = np.empty((n, 0, width), dtype=np.float32), np.empty((n, 0), dtype=np.float32)
+        self.seen = np.zeros((n, width if windows else 0), dtype=np.uint32)
+        self.rows = np.zeros(n, dtype=np.uint32)
+
+    def add(self, rows: np.ndarray, scores: np.ndarray, logits: np.ndarray) -> None:
+        if not self.logits.shape[1]:
+            nothing = 0.0 if self.windows else np.nan
+            self.values = np.full((self.n, scores.shape[1], self.width), nothing, dtype=np.float32)
+            self.logits = np.zeros((self.n, logits.shape[1]), dtype=np.float32)
+        scores, width = scores[..., : self.width], min(scores.shape[2], self.width)
+        np.add.at(self.logits, rows, logits)
+        np.add.at(self.rows, rows, 1)
+        if self.windows:
+            np.add.at(self.values[..., :width], rows, np.nan_to_num(scores, nan=0.0))
+            np.add.at(self.seen[:, :width], rows, ~np.isnan(scores[:, 0]))
+        else:
+            self.values[rows, :, :width] = scores
+
+    def result(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (scores (n, K, L), logits (n, C)), float32."""
+        if self.windows:
+            mean = np.divide(self.values, self.seen[:, None], out=self.values, where=self.seen[:, None] > 0)
+            mean[np.broadcast_to(self.seen[:, None] == 0, mean.shape)] = np.nan
+            self.values = unit(mean)
+        return self.values, self.logits / np.maximum(self.rows, 1)[:, None]
+
+
+def _block(sequence_ids: Sequence[str], bounds: tuple[int, int], sums: _Sums, options: Options) -> Block:
+    values, logits = sums.result()
+    names = list(sequence_ids[slice(*bounds)])
+    other: BaseScores | None = None
+    if options.other:
+        mode: Mode = "paper" if options.mode == "default" else "default"
+        other, values = BaseScores(names, values[:, -1], METHOD[mode]), values[:, :-1]
+    heads = values[:, 1:] if values.shape[1] > 1 else None
+    return Block(bounds[0], BaseScores(names, values[:, 0], METHOD[options.mode]), logits, heads, other)

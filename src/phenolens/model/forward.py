@@ -26,8 +26,8 @@ def logits(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     model : Hugging Face model for sequence classification.
     ids, mask : int64 (B, T), padded on the right, on the model's device.
     """
-    if _reads_first(model):
-        return _bert(model, ids, mask)
+    if reads_first(model):
+        return logits_and_weights(model, ids, mask)[0]
     found: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
     return found
 
@@ -37,16 +37,17 @@ def shorten(model: Any) -> None:
 
     A model for which there is no such way, or whose keys and values carry updates (LoRA), stays as it is.
     """
-    if not _reads_first(model):
+    if not reads_first(model):
         return
 
     def forward(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> SequenceClassifierOutput:
-        return SequenceClassifierOutput(logits=_bert(model, input_ids, attention_mask))
+        return SequenceClassifierOutput(logits=logits_and_weights(model, input_ids, attention_mask)[0])
 
     model.forward = forward
 
 
-def _reads_first(model: Any) -> bool:
+def reads_first(model: Any) -> bool:
+    """Return whether the last layer is computed at the first token alone."""
     if type(model) is not BertForSequenceClassification:
         return False
     bert, config = cast("Any", model.bert), cast("Any", model.config)
@@ -55,21 +56,22 @@ def _reads_first(model: Any) -> bool:
     return plain and not config.is_decoder and config._attn_implementation == "sdpa"
 
 
-def _bert(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def logits_and_weights(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (logits (B, C), attention of the first token in the last layer (B, H, T)) of a model for which `reads_first` holds."""
     seen = mask[:, None, None, :].bool()  # (B, 1, 1, T)
     hidden = model.bert.embeddings(input_ids=ids)  # (B, T, E)
     *layers, last = model.bert.encoder.layer
     whole = None if bool(seen.all()) else seen
     for layer in layers:
         hidden = layer(hidden, whole)
-    attended = last.attention.output(_attention_of_first(last.attention.self, hidden, seen), hidden[:, :1])
+    gathered, weights = _attention_of_first(last.attention.self, hidden, seen)
+    attended = last.attention.output(gathered, hidden[:, :1])
     pooled = model.dropout(model.bert.pooler(last.feed_forward_chunk(attended)))
-    found: torch.Tensor = model.classifier(pooled)
-    return found
+    return model.classifier(pooled), weights
 
 
-def _attention_of_first(attention: Any, hidden: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-    """Return what the first token gathers from all, before the output projection, (B, 1, E)."""
+def _attention_of_first(attention: Any, hidden: torch.Tensor, seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (what the first token gathers from all, before the output projection, (B, 1, E); its attention (B, H, T))."""
     heads, width = attention.num_attention_heads, hidden.shape[-1]
     query = attention.query(hidden[:, 0]).unflatten(1, (heads, -1))  # (B, H, D)
     keys, values = (part.weight.view(heads, -1, width) for part in (attention.key, attention.value))  # (H, D, E)
@@ -77,8 +79,7 @@ def _attention_of_first(attention: Any, hidden: torch.Tensor, seen: torch.Tensor
     scores = wanted @ hidden.transpose(1, 2)  # (B, H, T)
     weights = scores.masked_fill(~seen[:, 0], float("-inf")).softmax(dim=-1)
     gathered = torch.einsum("bhe,hde->bhd", weights @ hidden, values)
-    result: torch.Tensor = gathered.flatten(1)[:, None] + attention.value.bias
-    return result
+    return gathered.flatten(1)[:, None] + attention.value.bias, weights
 
 
 def spread(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:

@@ -127,12 +127,18 @@ def batches(
 @contextmanager
 def evaluating(model: Any, device: str | None = None) -> Iterator[Any]:
     """Yield the model in evaluation mode, without gradients, on the device; mode and device come back, also after an error."""
+    with ready(model, device), torch.inference_mode():
+        yield model
+
+
+@contextmanager
+def ready(model: Any, device: str | None = None) -> Iterator[Any]:
+    """Yield the model in evaluation mode on the device, as `evaluating`; what is computed between may still have gradients."""
     was_training, was_on = model.training, model.device
     try:
         model.eval()
         model.to(device or ("cuda" if torch.cuda.is_available() else was_on))
-        with torch.inference_mode():
-            yield model
+        yield model
     finally:
         model.to(was_on)
         model.train(was_training)
