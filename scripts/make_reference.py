@@ -15,6 +15,7 @@ from phenolens.core.schemas_attribution import ATTRIBUTION_TABLES
 from phenolens.core.schemas_evaluate import EVALUATE_TABLES
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_TABLES
 from phenolens.core.schemas_predict import classes_schema
+from phenolens.core.schemas_regions import REGION_TABLES
 from phenolens.io.resources import Resource, registry
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -80,6 +81,7 @@ def tables_page() -> str:
         *EVALUATE_TABLES,
         *ATTRIBUTION_TABLES,
         *FAITHFULNESS_TABLES,
+        *REGION_TABLES,
         predictions_schema(["<class>"]),
         classes_schema(["<class>"]),
     ):

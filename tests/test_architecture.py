@@ -35,7 +35,8 @@ MAY_IMPORT = {
         "reading",
         "meaning",
     },
-    "reading": {"core", "io", "model", "explain", "inputs", "job"},
+    "reading": {"core", "io", "model", "explain", "inputs", "job", "browsing"},
+    "browsing": {"core", "io", "explain", "inputs", "job"},
     "meaning": {"core", "io", "dataset", "annotate", "inputs", "job"},
     "check": {"core", "io", "dataset", "model", "inputs", "pipeline"},
     "classify": {"core", "io", "dataset", "model"},
@@ -47,7 +48,18 @@ MAY_IMPORT = {
     "cli_models": {"core", "classify", "comparing", "pretraining"},
     "__init__": set(),
 }
-MAY_LOAD_LATE = {"cli", "cli_models", "pipeline", "learning", "reading", "meaning", "check", "classify", "pretraining"}
+MAY_LOAD_LATE = {
+    "cli",
+    "cli_models",
+    "pipeline",
+    "learning",
+    "reading",
+    "browsing",
+    "meaning",
+    "check",
+    "classify",
+    "pretraining",
+}
 HEAVY = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
 
 

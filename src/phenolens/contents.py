@@ -41,6 +41,12 @@ MEANING = {
     "explain/profile.tsv": "mean score per class and position",
     "explain/regions.parquet": "high-score regions with their letters and genome coordinates",
     "explain/regions.bed": "the same for a genome browser",
+    "explain/region_chance.tsv": "how many sequences, and how many shuffled copies of them, have a region under each rule",
+    "explain/token_regions.tsv": "GC, distinct 6-mers, entropy and CpG under each stretch of tokens and fifth of the sequence, per class",
+    "explain/tracks.tsv": "the bigWig files: method, class, bases with a value, bases in several sequences",
+    "explain/igv_session.xml": "session for the browser IGV: opens all tracks at the best region",
+    "explain/hub/hub.txt": "track hub for UCSC's browser: put the folder hub on a web server and give UCSC this file's address",
+    "explain/hub/genomes.txt": "part of the track hub: which genome",
     "annotate/hits.tsv": "every motif hit in the regions",
     "annotate/enrichment.tsv": "motifs found in more regions of one class than of the others",
     "annotate/overlap.tsv": "overlap of the regions with genes and other features, beside matched controls",
@@ -57,6 +63,9 @@ ENDINGS = {
     "phenolens.json": "how sequences become this model's tokens",
     "history.tsv": "loss per epoch",
     ".bw": "mean per-base score along the genome, for a browser",
+    ".bb": "part of the track hub: high-score regions",
+    "trackDb.txt": "part of the track hub: the list of tracks",
+    "description.html": "part of the track hub: what the tracks are",
 }
 
 

@@ -3,22 +3,23 @@
 Imports of a stage stand in its function, so that a finished run answers at once.
 """
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
-from phenolens.core import run as folders
-from phenolens.core.study import class_order, file_name
-from phenolens.inputs import open_inputs
+from phenolens.browsing import write_tracks
+from phenolens.core.types import BaseScores
 from phenolens.job import Job
+
+if TYPE_CHECKING:
+    from phenolens.model.load import Loaded
 
 
 def explain(job: Job) -> None:
     """Model and sequences -> per-base scores, their mean per class, high-score regions, and tracks."""
     from phenolens.explain.alrw import alrw
     from phenolens.explain.profile import profile
-    from phenolens.explain.regions import find_regions
-    from phenolens.explain.tracks import class_track
-    from phenolens.io.bed import write_bed
-    from phenolens.io.signal import write_bigwig
+    from phenolens.explain.token_regions import token_regions
     from phenolens.model.load import load_folder
 
     settings = job.settings.explain
@@ -34,13 +35,31 @@ def explain(job: Job) -> None:
     )
     chance = {"resamples": job.settings.evaluate.bootstrap, "seed": job.settings.seed}
     job.write(profile(scores, rows["label"].to_list(), rows["group"].to_list(), **chance), "explain/profile.tsv")
-    regions = find_regions(scores, rows, settings)
+    job.write(
+        token_regions(model.rule, texts, rows["label"].to_list(), rows["group"].to_list(), **chance),
+        "explain/token_regions.tsv",
+    )
+    regions = _regions(job, model, rows, scores)
     job.write(regions, "explain/regions.parquet")
-    with folders.whole(job.folder / "explain" / "regions.bed") as part:
-        write_bed(part, regions, track=f"{job.settings.name}: high-ALRW regions")
-    with open_inputs(job.study) as inputs:
-        lengths = inputs.genome.lengths if inputs.genome else {}
-        located = rows.filter(pl.col("chrom").is_in(list(lengths)))
-        for label in class_order(job.settings, located["label"]):
-            with folders.whole(job.folder / "explain" / f"alrw.{file_name(label)}.bw") as part:
-                write_bigwig(part, class_track(scores, located, label), lengths)
+    write_tracks(job, rows, regions, [scores])
+
+
+def _regions(job: Job, model: "Loaded", rows: pl.DataFrame, scores: BaseScores) -> pl.DataFrame:
+    """Return REGIONS by the study's rule, and write what both rules find by chance in shuffled copies of the sequences."""
+    from phenolens.explain.alrw import alrw
+    from phenolens.explain.region_threshold import chance_table, peaks, shuffled_copies, threshold_of
+    from phenolens.explain.regions import find_regions
+
+    settings = job.settings.explain
+    rule = settings.min_run, settings.times_min
+    thresholds = {"paper": 0.0}
+    if settings.shuffles:
+        job.progress.step(0, 1, "explain: shuffled sequences")
+        of, copies = shuffled_copies(rows["sequence"].to_list(), settings.shuffles, job.settings.seed)
+        names = [str(i) for i in range(len(copies))]
+        by_chance = peaks(alrw(model, names, copies, mode=settings.mode, batch_size=settings.batch_size).values, *rule)
+        thresholds["calibrated"] = threshold_of(by_chance, settings.false_positive_rate)
+        labels = rows["label"].to_numpy()
+        table = chance_table(thresholds, (labels, peaks(scores.values, *rule)), (labels[of], by_chance))
+        job.write(table, "explain/region_chance.tsv")
+    return find_regions(scores, rows, settings, threshold=thresholds[settings.region_rule])

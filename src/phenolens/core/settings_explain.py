@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phenolens.core.section import NotNegative, Positive, Section
 
@@ -16,10 +16,32 @@ class ExplainSettings(Section):
     splits: tuple[Literal["train", "validation", "test"], ...] = Field(
         ("test",), description="sequences that are explained"
     )
+    region_rule: Literal["paper", "calibrated"] = Field(
+        "paper",
+        description="scores that make a region: paper, above the sequence's mean; calibrated, above a threshold that shuffled sequences seldom reach",
+    )
+    false_positive_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.05,
+        description="with region_rule = calibrated: share of dinucleotide-shuffled copies of the explained sequences that still have a region",
+    )
+    shuffles: NotNegative = Field(
+        500, description="shuffled copies that are scored to see what the region rule finds by chance; 0 for none"
+    )
     min_run: Positive = Field(8, description="fewest neighbouring positions of a high-score region")
     times_min: Annotated[float, Field(ge=0)] = Field(
         0.0,
         description="a region's scores also exceed this many times the sequence's minimum (the paper's 10 over zero-padded rows is always true: 0 here)",
     )
     widen: NotNegative = Field(4, description="bases added on each side of a region")
+    assembly: str | None = Field(
+        None,
+        description="UCSC's name of the genome (hg38, mm39 ...), for the track hub and IGV; hg19 and hg38 are known by their chromosomes' lengths",
+        pattern=r"^[A-Za-z0-9._-]+$",
+    )
     batch_size: Positive = Field(64, description="sequences per step")
+
+    @model_validator(mode="after")
+    def _enough_shuffles(self) -> "ExplainSettings":
+        if self.region_rule == "calibrated" and (self.shuffles + 1) * self.false_positive_rate < 1:
+            raise ValueError("region_rule = calibrated needs at least 1 / false_positive_rate - 1 shuffles")
+        return self

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+Z = 1.959963984540054  # 97.5 % quantile of the standard normal
+
 
 def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     """Return Benjamini-Hochberg adjusted p-values, NaN where p is NaN (which does not count as a test).
@@ -55,6 +57,13 @@ def interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     tail = 50 * (1 - level)
     low, high = np.percentile(defined, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Return the 95 % score interval of a share seen in n independent draws; n at least 1. Wilson, J Am Stat Assoc 1927."""
+    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z * float(np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))) / (1 + Z * Z / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def group_bootstrap_weights(

@@ -180,6 +180,20 @@ def file_name(label: str) -> str:
     return re.sub(r"[^\w.-]", "_", label)
 
 
+def file_names(labels: Sequence[str]) -> dict[str, str]:
+    """Return class -> part of a file name, as `file_name`; where two would be one file, also without case, a number follows."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for label in labels:
+        name, number = file_name(label), 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{file_name(label)}-{number}"
+        taken.add(name.lower())
+        names[label] = name
+    return names
+
+
 def demo_study(overrides: Sequence[str] = ()) -> Study:
     """Return the study on the built-in data, with overrides as in load_study."""
     return load_study(DEMO / "study.toml", overrides)

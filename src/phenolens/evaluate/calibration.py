@@ -11,13 +11,13 @@ from scipy.special import logsumexp
 
 from phenolens.core.calibration import SMALLEST, tempered
 from phenolens.core.schemas_evaluate import CALIBRATION
+from phenolens.core.stats import wilson
 from phenolens.core.table import check, empty
 from phenolens.evaluate.metrics import MODEL_RUN, Outcomes, as_outcomes
 from phenolens.evaluate.weighted import CALIBRATION_BINS, confidence_bins
 
 SPLITS = ("validation", "test")  # what a temperature is fitted on, and what it is shown on
 LEAST, MOST = 0.01, 100.0  # temperatures looked at
-Z = 1.959963984540054  # 97.5 % quantile of the standard normal
 Measure = Callable[[np.ndarray, np.ndarray], float]  # of truth and probabilities
 
 
@@ -186,10 +186,3 @@ def _curve(outcomes: Outcomes, bins: int) -> pl.DataFrame:
         rows.append((*edges, *values))
     schema = {n: c.dtype for n, c in CALIBRATION.columns.items() if n not in ("run", "split", "tempered")}
     return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """Return the 95 % score interval of a share seen in n independent draws; n at least 1."""
-    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z * float(np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))) / (1 + Z * Z / n)
-    return max(0.0, middle - half), min(1.0, middle + half)

@@ -1,4 +1,7 @@
-"""Regions of high score: runs of neighbouring bases above the sequence's mean and a multiple of its minimum (METHOD 6)."""
+"""Regions of high score: runs of neighbouring bases above the sequence's mean and a multiple of its minimum (METHOD 6).
+
+How far above the mean is a threshold: 0 in the paper's rule, found on shuffled sequences (`region_threshold`) in the calibrated one.
+"""
 
 import numpy as np
 import polars as pl
@@ -14,10 +17,12 @@ from phenolens.core.types import BaseScores
 BLOCK = 8192  # sequences worked on at once
 
 
-def find_regions(scores: BaseScores, sequences: pl.DataFrame, settings: ExplainSettings) -> pl.DataFrame:
-    """Return REGIONS: runs of >= min_run bases with score > mean and > times_min x minimum, widened and merged where they overlap.
+def find_regions(
+    scores: BaseScores, sequences: pl.DataFrame, settings: ExplainSettings, *, threshold: float = 0.0
+) -> pl.DataFrame:
+    """Return REGIONS: runs of >= min_run bases with score > mean + threshold x mean absolute score and > times_min x minimum.
 
-    Mean and minimum are of the covered bases of the same sequence; a base without a score ends a run. A region of a minus-strand
+    Runs are widened, and merged where they then overlap. Mean and minimum are of the covered bases of the same sequence; a base without a score ends a run. A region of a minus-strand
     sequence lies at [end - sequence_end, end - sequence_start) of the genome. A region of an alternative allele lies there when all its
     bases have consecutive coordinates; one with inserted bases, or over a deletion, is on no genome. A sequence without coordinates, or
     whose length is not end - start, gives regions without genome coordinates.
@@ -27,6 +32,7 @@ def find_regions(scores: BaseScores, sequences: pl.DataFrame, settings: ExplainS
     scores : of n sequences.
     sequences : SEQUENCES rows with these ids, in any order.
     settings : min_run, times_min, widen.
+    threshold : 0 for the paper's rule; `region_threshold.threshold_of` for the calibrated one; inf finds nothing.
 
     Raises
     ------
@@ -41,7 +47,7 @@ def find_regions(scores: BaseScores, sequences: pl.DataFrame, settings: ExplainS
         )
     lengths = rows["sequence"].str.len_bytes().to_numpy().astype(np.int64)
     blocks = [
-        _block(scores.values[at : at + BLOCK], lengths[at : at + BLOCK], settings)
+        _block(scores.values[at : at + BLOCK], lengths[at : at + BLOCK], settings, threshold)
         for at in range(0, max(rows.height, 1), BLOCK)
     ]
     row, start, end, mean = (np.concatenate(part) for part in zip(*blocks, strict=True))
@@ -50,10 +56,10 @@ def find_regions(scores: BaseScores, sequences: pl.DataFrame, settings: ExplainS
 
 
 def _block(
-    values: np.ndarray, lengths: np.ndarray, settings: ExplainSettings
+    values: np.ndarray, lengths: np.ndarray, settings: ExplainSettings, threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return (row, start, end, mean score) of the regions of some sequences."""
-    row, start, end = runs(high(values, settings.times_min), settings.min_run)
+    row, start, end = runs(relative(values, settings.times_min) > threshold, settings.min_run)
     start, end = np.maximum(start - settings.widen, 0), np.minimum(end + settings.widen, lengths[row])
     stride = values.shape[1] + 1  # rows laid on one axis, a gap between them
     start, end, _ = union(row * stride + start, row * stride + end, gap=-1)
@@ -65,14 +71,20 @@ def _block(
     return row, start, end, (total[row, end] - total[row, start]) / (count[row, end] - count[row, start])
 
 
-def high(values: np.ndarray, times_min: float) -> np.ndarray:
-    """Return bool (n, L): score above the row's mean and above times_min x the row's minimum, over defined bases; False where undefined."""
+def relative(values: np.ndarray, times_min: float = 0.0) -> np.ndarray:
+    """Return float64 (n, L): (score - mean) / mean absolute score of the row, over defined bases.
+
+    -inf where a score is undefined or not above times_min x the row's minimum. For scores that are never negative this is score / mean - 1;
+    it does not change when a row's scores are multiplied.
+    """
     defined = ~np.isnan(values)
     count = np.maximum(defined.sum(axis=1), 1)
-    mean = np.where(defined, values, 0).sum(axis=1, dtype=np.float64) / count
+    known = np.where(defined, values, 0)
+    mean = known.sum(axis=1, dtype=np.float64) / count
+    size = np.abs(known).sum(axis=1, dtype=np.float64) / count
     least = np.where(defined, values, 1e30).min(axis=1, initial=1e30)
-    above: np.ndarray = (values > mean[:, None]) & (values > times_min * least[:, None])
-    return above
+    scaled = (known - mean[:, None]) / np.where(size > 0, size, 1)[:, None]
+    return np.where(defined & (values > times_min * least[:, None]), scaled, -np.inf)
 
 
 def runs(mask: np.ndarray, least: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ text, the columns from there on are somebody's own (BED4+), and score and strand
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -205,17 +205,45 @@ def write_bed(
     name: str = "region_id",
     score: str = "mean_score",
     track: str | None = None,
+    labels: Sequence[str] = (),
 ) -> None:
-    """Write BED9 sorted by chromosome and start: score scaled to 0-1000 over the table, one colour a label in itemRgb.
+    """Write BED9 sorted by chromosome and start, as `bed9` has it. Rows without genome coordinates are left out.
+
+    Parameters
+    ----------
+    path : where to write.
+    table, name, score, labels : as in `bed9`.
+    track : text of the track line, which UCSC needs to show the colours; no track line where None.
+
+    Raises
+    ------
+    DataError : as `bed9`.
+    """
+    lines = bed9(table, f"table for {path}", name=name, score=score, labels=labels)
+    header = "" if track is None else f'track name="{_quoted(track)}" itemRgb="On" useScore="0"\n'
+    with Path(path).open("w", encoding="utf-8", newline="") as handle:
+        handle.write(header)
+        lines.write_csv(handle, separator="\t", include_header=False, quote_style="never")
+
+
+def bed9(
+    table: pl.DataFrame,
+    subject: str,
+    *,
+    name: str = "region_id",
+    score: str = "mean_score",
+    labels: Sequence[str] = (),
+) -> pl.DataFrame:
+    """Return the nine columns of a BED9 file, sorted by chromosome and start: score scaled to 0-1000 over the table, one colour a label in itemRgb.
 
     Score is round(1000 (x - min) / (max - min)), 1000 where all are equal. Rows without genome coordinates are left out.
 
     Parameters
     ----------
-    path : where to write.
     table : chrom, start, end, strand (null = .), label, and the columns named next.
+    subject : what an error names.
     name, score : columns that become name and score.
-    track : text of the track line, which UCSC needs to show the colours; no track line where None.
+    labels : classes in order of colour; others follow by name.
 
     Raises
     ------
@@ -223,34 +251,24 @@ def write_bed(
     """
     rows = table.filter(pl.col("chrom").is_not_null())
     if (bad := rows.filter(pl.col(name).str.contains(r"[\t\r\n]"))).height:
-        raise DataError(
-            f"table for {path}", f"{name} {bad[name][0]!r} holds a tab or line end", expected="none in a BED name"
-        )
+        raise DataError(subject, f"{name} {bad[name][0]!r} holds a tab or line end", expected="none in a BED name")
     if (bad := rows.filter(~pl.col(score).is_finite().fill_null(False))).height:
-        raise DataError(f"table for {path}", f"{score} of {bad[name][0]} is absent", expected="a number in every row")
-    labels = table["label"].unique().sort().to_list()
-    colour = {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
+        raise DataError(subject, f"{score} of {bad[name][0]} is absent", expected="a number in every row")
+    order = dict.fromkeys([*labels, *table["label"].unique().sort()])
+    colour = {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(order)}
     value, spread = pl.col(score), pl.col(score).max() - pl.col(score).min()
-    lines = rows.select(
+    scaled = pl.when(spread > 0).then(1000 * (value - value.min()) / spread).otherwise(1000.0)
+    return rows.select(
         "chrom",
         "start",
         "end",
-        pl.col(name),
-        pl.when(spread > 0)
-        .then(1000 * (value - value.min()) / spread)
-        .otherwise(1000.0)
-        .round()
-        .cast(pl.Int64)
-        .alias("scaled"),
+        pl.col(name).alias("name"),
+        scaled.round().cast(pl.Int64).alias("score"),
         pl.col("strand").fill_null("."),
         pl.col("start").alias("thick_start"),
         pl.col("end").alias("thick_end"),
         pl.col("label").replace_strict(colour, return_dtype=pl.String).alias("rgb"),
-    ).sort("chrom", "start", "end", name)
-    header = "" if track is None else f'track name="{_quoted(track)}" itemRgb="On" useScore="0"\n'
-    with Path(path).open("w", encoding="utf-8", newline="") as handle:
-        handle.write(header)
-        lines.write_csv(handle, separator="\t", include_header=False, quote_style="never")
+    ).sort("chrom", "start", "end", "name")
 
 
 def _quoted(text: str) -> str:

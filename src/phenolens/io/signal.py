@@ -1,9 +1,10 @@
 """bigWig files: one number per base of the genome, absent where nothing was measured (read and written with pybigtools)."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -106,13 +107,14 @@ def _refuse_other_formats(path: Path) -> None:
         raise InputError(path, f"begins with {head!r}", expected="a bigWig file", remedy=remedy)
 
 
-def write_bigwig(path: str | Path, table: pl.DataFrame, lengths: Mapping[str, int]) -> None:
-    """Write a bigWig of these runs; rows may come in any order, rows whose value is NaN or null are absent in the file.
+def write_bigwig(path: str | Path, table: pl.DataFrame | Iterable[pl.DataFrame], lengths: Mapping[str, int]) -> None:
+    """Write a bigWig of these runs; rows of a table may come in any order, rows whose value is NaN or null are absent in the file.
 
     Parameters
     ----------
     path : where to write.
-    table : chrom, start, end (0-based, half-open), value; no base in two rows.
+    table : chrom, start, end (0-based, half-open), value; no base in two rows. Or several tables, each of whole chromosomes, by name; only
+        one is held at a time.
     lengths : chromosome -> bases, of every chromosome in the table.
 
     Raises
@@ -120,7 +122,8 @@ def write_bigwig(path: str | Path, table: pl.DataFrame, lengths: Mapping[str, in
     DataError : no value at all, a row outside its chromosome, or two rows that share a base.
     WriteError : the file cannot be made, or does not hold what was written.
     """
-    rows = _writable(table, lengths, f"table for {path}")
+    tables = iter([table] if isinstance(table, pl.DataFrame) else table)
+    rows = _Rows(tables, lengths, f"table for {path}")
     path = Path(path)
     # pybigtools takes no other ending, and a file that is renamed when whole may have one
     target = path if path.suffix.lower() in (".bw", ".bigwig") else path.with_name(f"{path.name}.bw")
@@ -131,13 +134,61 @@ def write_bigwig(path: str | Path, table: pl.DataFrame, lengths: Mapping[str, in
     whole = False
     try:
         writer = pybigtools.open(str(target), "w")
-        writer.write({c: lengths[c] for c in sorted(lengths)}, rows.iter_rows())
-        _check_written(target, rows)
+        writer.write({c: lengths[c] for c in sorted(lengths)}, rows)
+        rows.complain()
+        _check_written(target, rows.last)
         target.replace(path)
         whole = True
     finally:
         if not whole:
             target.unlink(missing_ok=True)
+
+
+class _Rows:
+    """The rows of several tables, checked as they are read; last : the last run of each chromosome."""
+
+    def __init__(self, tables: Iterator[pl.DataFrame], lengths: Mapping[str, int], subject: str) -> None:
+        self._tables, self._lengths, self._subject = tables, lengths, subject
+        self._rows: Iterator[tuple[Any, ...]] = iter(())
+        self._error: Exception | None = None
+        self.last: dict[str, tuple[Any, ...]] = {}
+        if not self._next_table():
+            raise DataError(subject, "has no value", expected="at least one row with a number")
+
+    def _next_table(self) -> bool:
+        for table in self._tables:
+            rows = _writable(table, self._lengths, self._subject)
+            found = rows["chrom"].unique(maintain_order=True).to_list()
+            if found and self.last and found[0] <= next(reversed(self.last)):
+                raise DataError(
+                    self._subject, f"{found[0]} comes after {next(reversed(self.last))}", expected="chromosomes by name"
+                )
+            last = rows.group_by("chrom", maintain_order=True).last().select(rows.columns)
+            self.last |= {row[0]: row for row in last.iter_rows()}
+            self._rows = rows.iter_rows()
+            if found:
+                return True
+        return False
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return self
+
+    def __next__(self) -> tuple[Any, ...]:
+        if (row := next(self._rows, None)) is not None:
+            return row
+        try:
+            more = self._next_table()
+        except DataError as error:
+            # pybigtools does not pass it on
+            self._error, more = error, False
+        if not more:
+            raise StopIteration
+        return next(self._rows)
+
+    def complain(self) -> None:
+        """Raise what was wrong with a table."""
+        if self._error is not None:
+            raise self._error
 
 
 def _writable(table: pl.DataFrame, lengths: Mapping[str, int], subject: str) -> pl.DataFrame:
@@ -146,8 +197,6 @@ def _writable(table: pl.DataFrame, lengths: Mapping[str, int], subject: str) -> 
     rows = table.select("chrom", "start", "end", value).filter(
         pl.col("value").is_not_null() & pl.col("value").is_not_nan()
     )
-    if rows.is_empty():
-        raise DataError(subject, "has no value", expected="at least one row with a number")
     rows = rows.sort("chrom", "start", "end")
     length = pl.col("chrom").replace_strict(dict(lengths), default=None, return_dtype=pl.Int64)
     inside = (pl.col("start") >= 0) & (pl.col("start") < pl.col("end")) & (pl.col("end") <= length)
@@ -165,13 +214,11 @@ def _writable(table: pl.DataFrame, lengths: Mapping[str, int], subject: str) -> 
     return rows
 
 
-def _check_written(path: Path, rows: pl.DataFrame) -> None:
+def _check_written(path: Path, last: Mapping[str, tuple[Any, ...]]) -> None:
     """Read the last run of each chromosome back, because pybigtools prints a failure instead of raising it."""
     try:
         with read_signal(path) as written:
-            for chrom, start, end, value in (
-                rows.group_by("chrom", maintain_order=True).last().select(rows.columns).iter_rows()
-            ):
+            for chrom, start, end, value in last.values():
                 if not np.allclose(written.values(chrom, start, end), np.float32(value)):
                     raise WriteError(path, f"does not hold {chrom}:{start}-{end} after writing")
     except InputError as error:
