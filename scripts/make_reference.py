@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from phenolens.core import settings, settings_annotate, settings_explain, settings_learn
 from phenolens.core.schemas import TABLES, predictions_schema
+from phenolens.core.schemas_alrw import ALRW_TABLES
 from phenolens.core.schemas_attribution import ATTRIBUTION_TABLES
 from phenolens.core.schemas_evaluate import EVALUATE_TABLES
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_TABLES
@@ -78,6 +79,7 @@ def tables_page() -> str:
     ]
     for schema in (
         *TABLES,
+        *ALRW_TABLES,
         *EVALUATE_TABLES,
         *ATTRIBUTION_TABLES,
         *FAITHFULNESS_TABLES,

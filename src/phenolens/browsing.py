@@ -5,10 +5,10 @@ Imports of a stage stand in its functions, so that a finished run answers at onc
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -33,14 +33,25 @@ NOTES = (
 FLANK = 200  # bases shown beside the best region
 
 
-def write_tracks(job: Job, rows: pl.DataFrame, regions: pl.DataFrame, methods: Iterable[BaseScores]) -> None:
+class Scored(NamedTuple):
+    """Scores by one method that are looked up when they are needed.
+
+    method : its name.
+    of : rows of SEQUENCES -> their scores, in any order.
+    """
+
+    method: str
+    of: Callable[[pl.DataFrame], BaseScores]
+
+
+def write_tracks(job: Job, rows: pl.DataFrame, regions: pl.DataFrame, methods: Iterable[Scored]) -> None:
     """Write explain/METHOD.CLASS.bw, regions.bed, tracks.tsv, igv_session.xml and, where the genome's name is known, hub/.
 
     Parameters
     ----------
     rows : SEQUENCES that were explained.
     regions : REGIONS.
-    methods : per-base scores of these sequences by each method; one is held at a time.
+    methods : per-base scores of these sequences by each method; those of one class on one chromosome are held at a time.
     """
     from phenolens.io.assemblies import assembly_of
     from phenolens.io.bed import write_bed
@@ -66,15 +77,14 @@ def write_tracks(job: Job, rows: pl.DataFrame, regions: pl.DataFrame, methods: I
 
 
 def _bigwigs(
-    explain: Path, scores: BaseScores, located: pl.DataFrame, labels: list[str], lengths: dict[str, int]
+    explain: Path, scores: Scored, located: pl.DataFrame, labels: list[str], lengths: dict[str, int]
 ) -> list[dict[str, object]]:
     """Write one bigWig a class, and return the rows of TRACKS; a class without a base on the genome has none."""
-    from phenolens.explain.tracks import class_tracks
     from phenolens.io.signal import write_bigwig
 
     rows: list[dict[str, object]] = []
     for label, name in file_names(labels).items():
-        found = class_tracks(scores, located, label)
+        found = _by_chromosome(scores, located.filter(pl.col("label") == label), label)
         first = next(found, None)
         if first is None:
             continue
@@ -85,6 +95,14 @@ def _bigwigs(
         bases, several = map(sum, zip(*counts, strict=True))
         rows.append({"file": file, "method": scores.method, "label": label, "bases": bases, "several": several})
     return rows
+
+
+def _by_chromosome(scores: Scored, rows: pl.DataFrame, label: str) -> "Iterator[Track]":
+    from phenolens.explain.tracks import class_tracks
+
+    for chrom in rows["chrom"].unique().sort():
+        some = rows.filter(pl.col("chrom") == chrom)
+        yield from class_tracks(scores.of(some), some, label)
 
 
 def _tables(tracks: "Iterable[Track]", counts: list[tuple[int, int]]) -> Iterator[pl.DataFrame]:

@@ -18,6 +18,7 @@ from phenolens.core.schemas import (
     REGION_GENES,
     STATISTICS,
 )
+from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.settings import StudySettings
 from phenolens.core.table import Schema
@@ -38,7 +39,9 @@ MEANING = {
     "evaluate/calibration.tsv": "how sure each run was and how often it was right, per bin of confidence",
     "evaluate/calibration.json": "temperature of each run, fitted on validation, and what it does to the test split",
     "explain/alrw.parquet": "per-base scores of every explained sequence",
-    "explain/profile.tsv": "mean score per class and position",
+    "explain/profile.tsv": "mean score per class and position, and by the other mode's arithmetic where it is defined",
+    "explain/heads.tsv": "mean score from every attention head alone, per class and position",
+    "explain/edges.tsv": "scores by the paper's arithmetic and ours near both ends of the sequences",
     "explain/regions.parquet": "high-score regions with their letters and genome coordinates",
     "explain/regions.bed": "the same for a genome browser",
     "explain/region_chance.tsv": "how many sequences, and how many shuffled copies of them, have a region under each rule",
@@ -89,6 +92,8 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         model=folders.read_json(folder / "train" / "model.json"),
         **read_evaluation(folder),
         profile=_tsv(folder / "explain" / "profile.tsv", PROFILE),
+        heads=_tsv(folder / "explain" / "heads.tsv", HEADS),
+        edges=_tsv(folder / "explain" / "edges.tsv", EDGES),
         regions=pl.read_parquet(folder / "explain" / "regions.parquet"),
         enrichment=_tsv(folder / "annotate" / "enrichment.tsv", ENRICHMENT),
         overlap=_tsv(folder / "annotate" / "overlap.tsv", OVERLAP),

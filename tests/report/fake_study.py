@@ -18,6 +18,7 @@ from phenolens.core.schemas import (
     SEQUENCES,
     STATISTICS,
 )
+from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.settings import StudySettings
 from phenolens.report.page import PageContent
@@ -290,6 +291,29 @@ def profile(labels, rng, positions=512):
     return table(PROFILE, rows)
 
 
+def heads(labels, rng, positions=200):
+    place = np.arange(positions)
+    rows = []
+    for label in labels:
+        for head in range(4):
+            mean = 0.07 + 0.02 * np.exp(-(((place - 20 * head) / 9) ** 2)) + rng.normal(0, 0.0005, positions)
+            rows += [
+                ("alrw", label, head, i, mean[i], mean[i] - 0.004, mean[i] + 0.004, 300 - i) for i in range(positions)
+            ]
+    return table(HEADS, rows)
+
+
+def edges(labels, rng):
+    rows = []
+    for label in labels:
+        for edge in ("start", "end"):
+            for distance in range(30):
+                value = 1 + rng.normal(0, 0.02)
+                paper = value * (min(distance + 1, 6) / 6 if edge == "end" else 1)
+                rows.append((label, edge, distance, value, paper, 300))
+    return table(EDGES, rows)
+
+
 def regions(sequences, rng):
     rows = []
     for i, row in enumerate(sequences.filter(pl.col("split") == "test").iter_rows(named=True)):
@@ -496,6 +520,8 @@ def fake_study(classes=2, n=1200, seed=7):
         confusion=confusion(guesses, labels),
         comparison=table(COMPARISON, [("vote", "k-mer logistic", "test", "auroc_macro", 0.07, 0.03, 0.11, None, 240)]),
         profile=profile(labels, rng),
+        heads=heads(labels, rng),
+        edges=edges(labels, rng),
         regions=found,
         enrichment=enrichment(labels, rng),
         overlap=against_controls(OVERLAP, labels, ("gene", "exon", "enhancer"), rng, 1.0),

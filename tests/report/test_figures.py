@@ -22,10 +22,12 @@ from phenolens.core.schemas import (
     PROFILE,
     SEQUENCES,
 )
+from phenolens.core.schemas_alrw import EDGES
 from phenolens.core.schemas_evaluate import CALIBRATION
 from phenolens.core.table import empty
 from phenolens.report.content import HISTORY, tidy
 from phenolens.report.figures import blank, colour, dash, distributions, styled, svg
+from phenolens.report.figures_alrw import edges_figure
 from phenolens.report.figures_calibration import calibration_figure
 from phenolens.report.figures_data import (
     balance_figure,
@@ -91,6 +93,7 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
     "by-length": (by_length, bins),
     "calibration": (calibration, lambda f: one_run(f.calibration)),
     "profile": (profile_figure, lambda f: f.profile),
+    "modes-plot": (lambda t, labels: edges_figure(t), lambda f: f.edges),
     "enrichment-plot": (lambda t, labels: enrichment_figure(t.head(12)), lambda f: f.enrichment),
     "overlap-plot": (overlap, lambda f: f.overlap),
     "conservation-plot": (conservation, lambda f: f.conservation),
@@ -98,13 +101,14 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
 SCHEMAS = {
     "lengths-by-split": SEQUENCES, "gene-types": GENE_TYPES,
     "lengths": SEQUENCES, "gc": SEQUENCES, "chromosomes": SEQUENCES, "metrics-plot": METRICS, "confusion": CONFUSION, "loss": HISTORY,
-    "by-length": METRICS, "calibration": CALIBRATION, "profile": PROFILE, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
+    "by-length": METRICS, "calibration": CALIBRATION, "profile": PROFILE, "modes-plot": EDGES, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
 }  # fmt: skip
 NUMBERS = (
     "metrics-plot",
     "by-length",
     "calibration",
     "profile",
+    "modes-plot",
     "overlap-plot",
     "conservation-plot",
     "enrichment-plot",
@@ -142,6 +146,7 @@ def test_two_classes_draw_and_every_class_or_run_is_named(name, drawings):
         "calibration": ["as predicted", "after temperature 1.37"],
         "roc": ["ERV"],
         "enrichment-plot": ["q ="],
+        "modes-plot": ["default", "paper"],
     }
     for word in named.get(name, ["ERV", "background"]):
         assert word in written

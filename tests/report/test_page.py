@@ -27,6 +27,8 @@ IDS = [
     "calibration",
     "length",
     "alrw",
+    "heads",
+    "modes",
     "regions",
     "motifs",
     "overlap",

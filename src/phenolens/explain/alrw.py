@@ -35,7 +35,7 @@ class Options(NamedTuple):
     batch_size : rows per step, at most; changes nothing but speed and memory.
     heads : also the scores of each head alone.
     other : also the scores of the other mode, where it is defined.
-    block_bases : letters of a block, at most; changes nothing but memory.
+    block_bases : letters of a block, at most, BLOCK_BASES where 0; changes nothing but memory.
     """
 
     mode: Mode = "default"
@@ -43,7 +43,7 @@ class Options(NamedTuple):
     batch_size: int = 64
     heads: bool = False
     other: bool = False
-    block_bases: int = BLOCK_BASES
+    block_bases: int = 0
 
 
 class Block(NamedTuple):
@@ -112,7 +112,7 @@ def alrw_blocks(
         options = options._replace(other=False)
     for first, last in chunks(sequences, bases=CHUNK_BASES, most=CHUNK):
         gate(rule, encode(rule, sequences[first:last]), sequences[first:last])
-    bounds = _bounds(list(map(len, sequences)), options.block_bases)
+    bounds = _bounds(list(map(len, sequences)), options.block_bases or BLOCK_BASES)
     with ready(loaded.model) as model, attending(model, options.layer):
         on_processor = model.device.type == "cpu"
         most = STEP_TOKENS if on_processor else None

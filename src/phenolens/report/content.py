@@ -22,6 +22,7 @@ from phenolens.core.schemas import (
     STATISTICS,
     predictions_schema,
 )
+from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.settings import StudySettings
 from phenolens.core.table import Column, Schema, check, empty
@@ -45,6 +46,8 @@ SCHEMAS = {
     "seeds": SEEDS,
     "calibration": CALIBRATION,
     "profile": PROFILE,
+    "heads": HEADS,
+    "edges": EDGES,
     "regions": REGIONS,
     "enrichment": ENRICHMENT,
     "overlap": OVERLAP,
@@ -72,7 +75,7 @@ class PageContent:
     comparison : COMPARISON.
     seeds, calibration : SEEDS and CALIBRATION.
     temperatures : run -> what `evaluate.calibration.temperatures` says of it.
-    profile : PROFILE.
+    profile, heads, edges : PROFILE, HEADS, EDGES.
     regions, region_genes : REGIONS and REGION_GENES.
     enrichment, overlap, conservation : ENRICHMENT, OVERLAP, CONSERVATION.
     files : (path relative to the run folder with /, size in bytes, what it is) of every file of the run.
@@ -96,6 +99,8 @@ class PageContent:
     calibration: pl.DataFrame | None = None
     temperatures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     profile: pl.DataFrame | None = None
+    heads: pl.DataFrame | None = None
+    edges: pl.DataFrame | None = None
     regions: pl.DataFrame | None = None
     enrichment: pl.DataFrame | None = None
     overlap: pl.DataFrame | None = None
@@ -130,6 +135,8 @@ class Facts:
     calibration: pl.DataFrame
     temperatures: Mapping[str, Mapping[str, Any]]
     profile: pl.DataFrame
+    heads: pl.DataFrame
+    edges: pl.DataFrame
     regions: pl.DataFrame
     enrichment: pl.DataFrame
     overlap: pl.DataFrame

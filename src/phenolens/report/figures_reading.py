@@ -66,7 +66,7 @@ def profile_figure(profile: pl.DataFrame, labels: Sequence[str]) -> Figure | Non
     if together:
         first.tick_params(labelbottom=False)
     method = profile["method"][0]
-    first.set_ylabel("Mean ALRW" if method == "alrw" else f"Mean {text.short(method)}")
+    first.set_ylabel("Mean ALRW" if method in ("alrw", "alrw-paper") else f"Mean {text.short(method)}")
     reach = figure.add_subplot(grid[panels, :], sharex=first)
     for label, curve in curves.items():
         reach.plot(

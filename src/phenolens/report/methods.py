@@ -91,9 +91,12 @@ def _alrw(facts: Facts) -> str:
         if paper
         else "as the mean over the tokens that cover the base"
     )
+    layer = {"rollout": "through all layers (rollout, Abnar & Zuidema, ACL 2020)", -1: "in the last layer"}.get(
+        facts.settings.explain.layer, f"in layer {facts.settings.explain.layer} (0 = first)"
+    )
     explained = text.listing(facts.settings.explain.splits)
     return (
-        "Average local representation weight (Du, Zhong & Liu, J Transl Med 2024): in the last layer, the attention that the position from which the class is read pays "
+        f"Average local representation weight (Du, Zhong & Liu, J Transl Med 2024): {layer}, the attention that the position from which the class is read pays "
         f"to each token is summed over heads and given to the bases that the token covers, {shared}; each sequence's scores are divided by their Euclidean "
         f"norm. The ALRW of a class is the mean over its sequences at each position. Explained: sequences of the {explained} split. Bases that no token covers have no score."
     )

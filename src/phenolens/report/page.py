@@ -19,6 +19,7 @@ from phenolens.report.content import Facts, PageContent, tidy
 from phenolens.report.figures import svg
 from phenolens.report.glossary import TERMS, glossary
 from phenolens.report.methods import methods
+from phenolens.report.sections_alrw import heads, modes
 from phenolens.report.sections_calibration import calibration
 from phenolens.report.sections_data import asked, data
 from phenolens.report.sections_length import length
@@ -29,7 +30,22 @@ from phenolens.report.summary import summary
 
 __all__ = ["PageContent", "page", "page_tables"]
 
-STAGES = (summary, asked, data, performance, calibration, length, alrw, regions, motifs, overlap, conservation, methods)
+STAGES = (
+    summary,
+    asked,
+    data,
+    performance,
+    calibration,
+    length,
+    alrw,
+    heads,
+    modes,
+    regions,
+    motifs,
+    overlap,
+    conservation,
+    methods,
+)
 
 
 def page(content: PageContent) -> str:

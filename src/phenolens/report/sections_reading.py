@@ -27,7 +27,7 @@ from phenolens.report.figures_reading import SIGNIFICANT, enrichment_figure, pro
 
 ALRW_WORDS = (
     "ALRW, the average local representation weight, is how much the model looks at each base while it decides: the attention that the "
-    "position from which the class is read pays to each token in the last layer, summed over the attention heads, spread over the bases that the "
+    "position from which the class is read pays to each token in one layer, the last unless the settings say otherwise, summed over the attention heads, spread over the bases that the "
     "token covers, and scaled so that each sequence counts the same. High means: the model looks here. It does not by itself mean: this causes the answer."
 )
 
@@ -39,7 +39,8 @@ def alrw(facts: Facts) -> Section:
         return Section(
             "alrw", title, "The run holds no per-base scores, so nothing is shown; explain fills this section.", []
         )
-    method = "alrw" if "alrw" in methods else methods[0]
+    wanted = "alrw-paper" if facts.settings.explain.mode == "paper" else "alrw"
+    method = wanted if wanted in methods else methods[0]
     profile = facts.profile.filter(pl.col("method") == method)
     peaks = profile.filter(pl.col("n") >= pl.max_horizontal(pl.lit(1), pl.col("n").max().over("label") // 2))
     peaks = peaks.sort(["mean", "position"], descending=[True, False], nulls_last=True).unique(
@@ -78,7 +79,7 @@ def alrw(facts: Facts) -> Section:
             ),
         ),
     ]  # fmt: skip
-    others = [name for name in methods if name != method]
+    others = [name for name in methods if name not in (method, "alrw", "alrw-paper")]
     if others:
         blocks.append(Paragraph(f"Also computed: {text.listing(others)}; see the files of the explain stage."))
     return Section("alrw", title, lead, blocks)
