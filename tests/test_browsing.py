@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from functools import partial
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,7 +11,7 @@ import pybigtools
 import pytest
 from tiny import random_sequences
 
-from phenolens.browsing import write_tracks
+from phenolens.browsing import Scored, write_tracks
 from phenolens.core.progress import Silent
 from phenolens.core.settings_explain import ExplainSettings
 from phenolens.core.study import load_study
@@ -56,7 +57,8 @@ def written(made, extra=""):
     folder, table, methods = made
     (folder / "study.toml").write_text(STUDY + extra)
     regions = find_regions(methods[0], table, ExplainSettings(min_run=3))
-    write_tracks(Job(load_study(folder / "study.toml"), folder / "run", Silent()), table, regions, methods)
+    scored = [Scored(scores.method, partial(lambda found, rows: found, scores)) for scores in methods]
+    write_tracks(Job(load_study(folder / "study.toml"), folder / "run", Silent()), table, regions, scored)
     return folder / "run" / "explain", regions
 
 

@@ -189,3 +189,24 @@ def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match="could not be written"):
         run.write_text("x", tmp_path / "file" / "below.txt")
+
+
+def test_a_growing_table_is_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "explain" / "t.parquet"
+    tables = [pl.DataFrame({"a": [i, i + 1], "s": [[0.5 * i], []]}) for i in range(5)]
+    with run.growing(path, tables[0][:0]) as add:
+        for table in tables:
+            add(table)
+            assert not path.exists()
+    assert pl.read_parquet(path).equals(pl.concat(tables))
+    assert [p.name for p in path.parent.iterdir()] == ["t.parquet"]
+    other = tmp_path / "u.parquet"
+
+    def fails():
+        with run.growing(other, tables[0][:0]) as add:
+            add(tables[1])
+            raise KeyError("stopped")
+
+    with pytest.raises(KeyError, match="stopped"):
+        fails()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["explain"]

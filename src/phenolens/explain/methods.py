@@ -5,7 +5,7 @@ negative where it speaks against it (`explain/target.py` says what number they e
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -41,12 +41,12 @@ def _alrw(
     sequences: Sequence[str],
     *,
     target: np.ndarray | None = None,
-    batch_size: int = 64,
     seed: int = 0,
+    **options: Any,
 ) -> BaseScores:
-    """Attention knows no class and draws nothing: target and seed change nothing."""
+    """Attention knows no class and draws nothing: target and seed change nothing; further options are those of `alrw`."""
     del target, seed
-    return alrw(loaded, sequence_ids, sequences, batch_size=batch_size)
+    return alrw(loaded, sequence_ids, sequences, **options)
 
 
 def _integrated_gradients(

@@ -64,7 +64,7 @@ def load(
         if row is not None and row.config:
             loaded = _of_registry(model, row, tuple(labels), settings, training_sequences)
         else:
-            loaded, fresh = _of_folder(model_folder(model, settings), model, tuple(labels), settings)
+            loaded, fresh = of_folder(model_folder(model, settings), model, tuple(labels), settings)
             if fresh:
                 verb = "starts" if len(fresh) == 1 else "start"
                 note = f"{model}: {', '.join(fresh)} {verb} from random weights for {len(labels)} classes"
@@ -100,7 +100,7 @@ def _of_registry(
     return Loaded(random_model(config, settings), rule, labels, name, (f"{name}: {row.meaning}", *notes), True)
 
 
-def _of_folder(folder: Path, name: str, labels: tuple[str, ...], settings: TrainSettings) -> tuple[Loaded, list[str]]:
+def of_folder(folder: Path, name: str, labels: tuple[str, ...], settings: TrainSettings) -> tuple[Loaded, list[str]]:
     """Return (model of a folder, names of its modules that start from random weights although the others do not)."""
     config = configuration(folder, settings)
     fresh: list[str] = []
@@ -185,7 +185,7 @@ def load_folder(folder: Path, *, trust_remote_code: bool = False) -> Loaded:
     rule = {key: described["tokens"][key] for key in ("cut", "max_tokens", "max_unknown")}
     settings = TrainSettings.model_validate(rule | {"trust_remote_code": trust_remote_code})
     with quiet():
-        loaded, fresh = _of_folder(folder, described["model"], tuple(described["labels"]), settings)
+        loaded, fresh = of_folder(folder, described["model"], tuple(described["labels"]), settings)
     if fresh or loaded.rule.max_tokens != rule["max_tokens"]:
         found = f"{', '.join(fresh)} not stored" if fresh else f"reads at most {loaded.rule.max_tokens} tokens"
         raise InputError(folder, f"is damaged: {found}", remedy="train again")
