@@ -29,6 +29,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/controls.py bench-run/controls
 	@$(BIN)/python benchmarks/training.py bench-run/training
 	@$(BIN)/python benchmarks/predict.py bench-run/predict
+	@$(BIN)/python benchmarks/alrw.py bench-run/alrw
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("phenolens: error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'

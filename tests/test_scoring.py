@@ -123,3 +123,11 @@ def test_no_sequences_give_empty_files(tmp_path):
     assert pl.read_parquet(tmp_path / "explain" / "alrw.parquet").is_empty()
     assert read(job, "profile.tsv").is_empty()
     assert list(stored(job, rows)) == []
+
+
+def test_a_class_that_cannot_be_read_has_no_rows_and_stops_nothing(tmp_path):
+    rows = rows_of([60, 5, 40, 4, 64, 3])  # every other one, class b, is shorter than a 6-mer
+    score(job_in(tmp_path), tiny_loaded("bert"), rows)
+    for name in ("profile.tsv", "heads.tsv", "edges.tsv"):
+        assert read(job_in(tmp_path), name)["label"].unique().to_list() == ["a"]
+    assert pl.read_parquet(tmp_path / "explain" / "alrw.parquet").height == 6

@@ -116,6 +116,23 @@ def test_a_classifier_that_reads_the_mean_has_the_mean_of_the_rows(padding):
     torch.testing.assert_close(reading_attention(model, ids, mask), expected, atol=1e-5, rtol=0)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("layer", [1, "rollout"])
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "mistral"])
+def test_a_causal_model_read_before_a_final_end_of_text_sees_nothing_after_that_token(kind, layer):
+    """Nothing is padded, so no mask says what a token sees; the last token is the padding's, and the class is read before it."""
+    model, (ids, mask) = classifier(kind), batch("right", lengths=(9, 9))
+    ids[1, -1] = 0
+    wholes, _ = eager_attentions(model, ids, mask)
+    product, one = torch.eye(9).expand(2, -1, -1), torch.eye(9)
+    for whole in wholes:
+        product = (whole.mean(dim=1) + one) / 2 @ product
+    expected = (product[:, None] if layer == "rollout" else wholes[layer])[torch.arange(2), :, torch.tensor([8, 7])]
+    found = reading_attention(model, ids, mask, layer=layer)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    assert (found[1, :, 8] == 0).all()
+
+
 def tiny_batch(loaded, rows):
     sequences = [s[:n] for s, n in zip(random_sequences(8, 64, 1), LENGTHS, strict=True)]
     ids, mask, _ = padded(loaded.rule, encode(loaded.rule, sequences), np.array(rows))
