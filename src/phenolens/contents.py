@@ -12,6 +12,7 @@ from phenolens.core.schemas import (
     CONSERVATION,
     ENRICHMENT,
     GENE_TYPES,
+    HITS,
     METRICS,
     OVERLAP,
     PROFILE,
@@ -20,9 +21,11 @@ from phenolens.core.schemas import (
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
+from phenolens.core.schemas_regions import REGION_CHANCE, TOKEN_REGIONS, TRACKS
 from phenolens.core.settings import StudySettings
 from phenolens.core.table import Schema
 from phenolens.report.content import PageContent
+from phenolens.report.top_sequences import hits_on_sequences, top_sequences
 
 MEANING = {
     "settings.json": "the study and every setting it ran with",
@@ -94,7 +97,7 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         profile=_tsv(folder / "explain" / "profile.tsv", PROFILE),
         heads=_tsv(folder / "explain" / "heads.tsv", HEADS),
         edges=_tsv(folder / "explain" / "edges.tsv", EDGES),
-        regions=pl.read_parquet(folder / "explain" / "regions.parquet"),
+        **_read_regions(settings, folder),
         enrichment=_tsv(folder / "annotate" / "enrichment.tsv", ENRICHMENT),
         overlap=_tsv(folder / "annotate" / "overlap.tsv", OVERLAP),
         conservation=_tsv(folder / "annotate" / "conservation.tsv", CONSERVATION),
@@ -103,6 +106,28 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         versions=folders.versions(),
         seconds={stage: manifest["seconds"] for stage, manifest in manifests.items() if manifest},
     )
+
+
+def _read_regions(settings: StudySettings, folder: Path) -> dict[str, Any]:
+    """Return the fields of PageContent on regions, stretches of tokens, tracks, and the sequences that are drawn."""
+    stage = folder / "explain"
+    regions = pl.read_parquet(stage / "regions.parquet")
+    shown = top_sequences(
+        pl.read_parquet(folder / "dataset" / "sequences.parquet"),
+        pl.scan_parquet(stage / "alrw.parquet"),
+        pl.read_parquet(folder / "evaluate" / "predictions.parquet"),
+        regions,
+        settings.dataset.background,
+        settings.report.top,
+    )
+    return {
+        "regions": regions,
+        "region_chance": _tsv(stage / "region_chance.tsv", REGION_CHANCE),
+        "token_regions": _tsv(stage / "token_regions.tsv", TOKEN_REGIONS),
+        "tracks": _tsv(stage / "tracks.tsv", TRACKS),
+        "shown_sequences": shown,
+        "shown_hits": hits_on_sequences(_tsv(folder / "annotate" / "hits.tsv", HITS), regions, shown),
+    }
 
 
 def read_evaluation(folder: Path) -> dict[str, Any]:

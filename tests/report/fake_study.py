@@ -20,6 +20,7 @@ from phenolens.core.schemas import (
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
+from phenolens.core.schemas_regions import REGION_CHANCE, SHOWN_HITS, SHOWN_SEQUENCES, TOKEN_REGIONS, TRACKS
 from phenolens.core.settings import StudySettings
 from phenolens.report.page import PageContent
 
@@ -340,6 +341,60 @@ def regions(sequences, rng):
     return table(REGIONS, rows)
 
 
+def region_chance(labels):
+    """The paper's rule finds a region nearly everywhere, the calibrated one in a third."""
+    rows = []
+    for rule, threshold, found, by_chance in (("paper", 0.0, 0.98, 0.97), ("calibrated", 0.8123, 0.31, 0.048)):
+        rows += [
+            (rule, label, threshold, 120, found, 500, by_chance, by_chance - 0.02, by_chance + 0.02)
+            for label in (None, *labels)
+        ]
+    return table(REGION_CHANCE, rows)
+
+
+def token_regions(labels, rng):
+    """Four measures in six stretches of tokens and five parts of the sequence."""
+    stretches = [
+        ("tokens", f"{a}-{b}") for a, b in ((0, 50), (50, 150), (150, 250), (250, 350), (350, 450), (450, 512))
+    ]
+    stretches += [("sequence", f"{a}-{a + 20} %") for a in range(0, 100, 20)]
+    middles = {"gc": 0.45, "distinct_6mers": 0.97, "entropy": 1.93, "cpg": 0.22}
+    return table(
+        TOKEN_REGIONS,
+        [
+            (label, *where, measure, value := middle * float(rng.uniform(0.95, 1.02)), value * 0.97, value * 1.03, 110)
+            for label in labels
+            for where in stretches
+            for measure, middle in middles.items()
+        ],
+    )
+
+
+def shown(sequences, found, rng, n=3):
+    """Sequences with a region, scored at random; one has a stretch without scores, one no prediction."""
+    rows = []
+    ids = found["sequence_id"].unique(maintain_order=True).head(n).to_list()
+    for i, row in enumerate(sequences.filter(pl.col("sequence_id").is_in(ids)).iter_rows(named=True)):
+        scores = rng.gamma(3, 0.01, len(row["sequence"]))
+        scores[30 : 30 + 20 * (i == 1)] = np.nan
+        place = [row[name] for name in ("chrom", "start", "end", "strand")]
+        probability = None if i == 2 else 0.9 - 0.1 * i
+        rows.append((row["sequence_id"], row["label"], probability, *place, row["sequence"], scores.tolist()))
+    return table(SHOWN_SEQUENCES, rows)
+
+
+def shown_hits(drawn, found, rng):
+    """Four hits of a known motif in every drawn sequence, the first over the end of a line."""
+    rows = []
+    for name in drawn["sequence_id"]:
+        start = found.filter(pl.col("sequence_id") == name)["sequence_start"][0]
+        places = [start, start + 3, start + 40, start + 75]
+        rows += [
+            (name, f"MA{k:04d}.1", MOTIFS[k], at, at + 12, "+-"[k % 2], 1e-5 * (k + 1)) for k, at in enumerate(places)
+        ]
+    return table(SHOWN_HITS, rows)
+
+
 def enrichment(labels, rng):
     rows = []
     for k, motif in enumerate(MOTIFS * 3):
@@ -486,6 +541,7 @@ def fake_study(classes=2, n=1200, seed=7):
     lengths = dict(zip(dna["sequence_id"], dna["sequence"].str.len_bytes(), strict=True))
     found = regions(dna, rng)
     measured = metrics(guesses, labels, lengths)
+    drawn = shown(dna, found, np.random.default_rng(seed + 1))
     genes = [
         (r, f"ENSG{i % 37:011d}", f"GENE{i % 37}", "protein_coding", 0 if i % 3 else 1200 * i)
         for i, r in enumerate(found["region_id"])
@@ -523,6 +579,11 @@ def fake_study(classes=2, n=1200, seed=7):
         heads=heads(labels, rng),
         edges=edges(labels, rng),
         regions=found,
+        region_chance=region_chance(labels),
+        token_regions=token_regions(labels, np.random.default_rng(seed + 2)),
+        tracks=table(TRACKS, [(f"alrw.{label}.bw", "alrw", label, 29_451, 12) for label in labels]),
+        shown_sequences=drawn,
+        shown_hits=shown_hits(drawn, found, np.random.default_rng(seed + 3)),
         enrichment=enrichment(labels, rng),
         overlap=against_controls(OVERLAP, labels, ("gene", "exon", "enhancer"), rng, 1.0),
         conservation=against_controls(CONSERVATION, labels, ("phyloP primates", "phastCons"), rng, 0.4),

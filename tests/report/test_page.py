@@ -29,10 +29,13 @@ IDS = [
     "alrw",
     "heads",
     "modes",
+    "token-regions",
     "regions",
     "motifs",
+    "sequences",
     "overlap",
     "conservation",
+    "tracks",
     "methods",
     "files",
     "glossary",
@@ -305,7 +308,7 @@ def test_the_same_content_gives_the_same_bytes_in_another_process(html):
 
 
 def test_the_page_is_small(html):
-    assert len(html.encode()) < 500_000
+    assert len(html.encode()) < 2_000_000
 
 
 def test_long_tables_show_the_top_rows_and_say_where_the_rest_is(study, html):

@@ -59,4 +59,33 @@ TRACKS = Schema(
     },
     key=("file",),
 )
+SHOWN_SEQUENCES = Schema(
+    "SHOWN_SEQUENCES",
+    {
+        "sequence_id": Column(pl.String, "sequence that the page draws"),
+        "label": Column(pl.String, "its class"),
+        "probability": Column(
+            pl.Float64, "that the model gives its class; null where it was not predicted", nullable=True
+        ),
+        "chrom": Column(pl.String, "chromosome", nullable=True),
+        "start": Column(pl.Int64, "first base, 0-based", nullable=True),
+        "end": Column(pl.Int64, "one past the last base", nullable=True),
+        "strand": Column(pl.String, "+ or -; . where unknown", nullable=True),
+        "sequence": Column(pl.String, "its letters in reading direction"),
+        "scores": Column(pl.List(pl.Float32), "ALRW of each letter; NaN where no token covers it"),
+    },
+    key=("sequence_id",),
+)
+SHOWN_HITS = Schema(
+    "SHOWN_HITS",
+    {
+        "sequence_id": Column(pl.String, "sequence that the page draws"),
+        "motif_id": Column(pl.String, "identifier in the motif file"),
+        "motif_name": Column(pl.String, "name in the motif file", nullable=True),
+        "start": Column(pl.Int64, "first base within the sequence, 0-based"),
+        "end": Column(pl.Int64, "one past the last base within the sequence"),
+        "strand": Column(pl.String, "+ or -"),
+        "p_value": Column(pl.Float64, "chance of such a score at one position of background"),
+    },
+)
 REGION_TABLES = (TOKEN_REGIONS, REGION_CHANCE, TRACKS)

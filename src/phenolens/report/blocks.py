@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
+from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
 from phenolens.report import text
@@ -57,14 +58,14 @@ class Figure(NamedTuple):
     name : of its place in the page.
     half : two such figures stand side by side where there is room.
     label : what it shows, for those who cannot see it.
-    draw : () -> drawing, or None when there is nothing to draw.
+    draw : () -> drawing, or its finished SVG, or None when there is nothing to draw.
     absent : the sentence shown then.
     """
 
     name: str
     label: str
     caption: str
-    draw: Callable[[], Drawing | None]
+    draw: Callable[[], Drawing | Markup | None]
     absent: str
     half: bool = False
 

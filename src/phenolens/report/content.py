@@ -24,6 +24,7 @@ from phenolens.core.schemas import (
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
+from phenolens.core.schemas_regions import REGION_CHANCE, SHOWN_HITS, SHOWN_SEQUENCES, TOKEN_REGIONS, TRACKS
 from phenolens.core.settings import StudySettings
 from phenolens.core.table import Column, Schema, check, empty
 
@@ -49,6 +50,11 @@ SCHEMAS = {
     "heads": HEADS,
     "edges": EDGES,
     "regions": REGIONS,
+    "region_chance": REGION_CHANCE,
+    "token_regions": TOKEN_REGIONS,
+    "tracks": TRACKS,
+    "shown_sequences": SHOWN_SEQUENCES,
+    "shown_hits": SHOWN_HITS,
     "enrichment": ENRICHMENT,
     "overlap": OVERLAP,
     "conservation": CONSERVATION,
@@ -77,6 +83,8 @@ class PageContent:
     temperatures : run -> what `evaluate.calibration.temperatures` says of it.
     profile, heads, edges : PROFILE, HEADS, EDGES.
     regions, region_genes : REGIONS and REGION_GENES.
+    region_chance, token_regions, tracks : REGION_CHANCE, TOKEN_REGIONS, TRACKS.
+    shown_sequences, shown_hits : SHOWN_SEQUENCES, drawn letter by letter, and the SHOWN_HITS on them.
     enrichment, overlap, conservation : ENRICHMENT, OVERLAP, CONSERVATION.
     files : (path relative to the run folder with /, size in bytes, what it is) of every file of the run.
     versions : package -> version.
@@ -102,6 +110,11 @@ class PageContent:
     heads: pl.DataFrame | None = None
     edges: pl.DataFrame | None = None
     regions: pl.DataFrame | None = None
+    region_chance: pl.DataFrame | None = None
+    token_regions: pl.DataFrame | None = None
+    tracks: pl.DataFrame | None = None
+    shown_sequences: pl.DataFrame | None = None
+    shown_hits: pl.DataFrame | None = None
     enrichment: pl.DataFrame | None = None
     overlap: pl.DataFrame | None = None
     conservation: pl.DataFrame | None = None
@@ -138,6 +151,11 @@ class Facts:
     heads: pl.DataFrame
     edges: pl.DataFrame
     regions: pl.DataFrame
+    region_chance: pl.DataFrame
+    token_regions: pl.DataFrame
+    tracks: pl.DataFrame
+    shown_sequences: pl.DataFrame
+    shown_hits: pl.DataFrame
     enrichment: pl.DataFrame
     overlap: pl.DataFrame
     conservation: pl.DataFrame

@@ -104,8 +104,14 @@ def _alrw(facts: Facts) -> str:
 
 def _regions(facts: Facts) -> str:
     rule = facts.settings.explain
+    above = (
+        f" so far that, of {text.plural(rule.shuffles, 'dinucleotide-shuffled copy', 'dinucleotide-shuffled copies')} of the sequences, at most {text.percent(rule.false_positive_rate)} have a region (conformal "
+        "quantile of their peaks)"
+        if rule.region_rule == "calibrated"
+        else ""
+    )
     return (
-        f"High-ALRW regions are runs of at least {text.plural(rule.min_run, 'base')} whose score exceeds the mean of the sequence"
+        f"High-ALRW regions are runs of at least {text.plural(rule.min_run, 'base')} whose score exceeds the mean of the sequence{above}"
         f"{f' and {rule.times_min:g} times its minimum' if rule.times_min else ''}, widened by {text.plural(rule.widen, 'base')} on each side; {text.plural(facts.regions.height, 'region')} in all. Positions were mapped back to the genome; "
         "a region in bases that the reference genome lacks has no coordinates."
     )

@@ -26,6 +26,8 @@ from phenolens.report.sections_length import length
 from phenolens.report.sections_meaning import conservation, overlap
 from phenolens.report.sections_performance import performance
 from phenolens.report.sections_reading import alrw, motifs, regions
+from phenolens.report.sections_regions import token_regions, tracks
+from phenolens.report.sections_sequences import sequences
 from phenolens.report.summary import summary
 
 __all__ = ["PageContent", "page", "page_tables"]
@@ -40,10 +42,13 @@ STAGES = (
     alrw,
     heads,
     modes,
+    token_regions,
     regions,
     motifs,
+    sequences,
     overlap,
     conservation,
+    tracks,
     methods,
 )
 
@@ -100,7 +105,9 @@ def _drawn(block: Block) -> Markup | None:
     if not isinstance(block, Figure):
         return None
     figure = block.draw()
-    return None if figure is None else Markup(svg(figure, name=f"f-{block.name}", label=block.label))
+    if figure is None or isinstance(figure, Markup):
+        return figure
+    return Markup(svg(figure, name=f"f-{block.name}", label=block.label))
 
 
 def _term(title: Any) -> str | None:

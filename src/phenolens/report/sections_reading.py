@@ -24,6 +24,7 @@ from phenolens.report.content import Facts
 from phenolens.report.figures import distributions
 from phenolens.report.figures_data import by_class
 from phenolens.report.figures_reading import SIGNIFICANT, enrichment_figure, profile_figure
+from phenolens.report.sections_regions import chance
 
 ALRW_WORDS = (
     "ALRW, the average local representation weight, is how much the model looks at each base while it decides: the attention that the "
@@ -89,11 +90,13 @@ def regions(facts: Facts) -> Section:
     """Return the section on high-score regions: numbers, lengths, the highest ones with genes."""
     title, rule = "High-ALRW regions", facts.settings.explain
     means = (
-        f"A region is a run of at least {rule.min_run} neighbouring bases that score above the mean of their sequence"
+        f"A region is a run of at least {rule.min_run} neighbouring bases that score {_above(facts)}"
         f"{f' and above {rule.times_min:g} times its lowest score' if rule.times_min else ''}, widened by {text.plural(rule.widen, 'base')} on each side."
     )
     if not facts.regions.height:
-        return Section("regions", title, "No region was found, so nothing is shown.", [Paragraph(means)])
+        return Section(
+            "regions", title, "No region was found, so nothing is shown.", [Paragraph(means), *chance(facts)]
+        )
     table = facts.regions.with_columns(length=pl.col("sequence_end") - pl.col("sequence_start"))
     explained = (
         facts.sequences.filter(pl.col("split").is_in(facts.settings.explain.splits))
@@ -125,6 +128,7 @@ def regions(facts: Facts) -> Section:
     )  # fmt: skip
     blocks: list[Block] = [
         Paragraph(means),
+        *chance(facts),
         Table("regions-by-class", "High-ALRW regions of each class.", by_label, class_columns),
         Figure(
             "region-lengths",
@@ -141,6 +145,13 @@ def regions(facts: Facts) -> Section:
         _top_regions(facts, table),
     ]
     return Section("regions", title, lead, blocks)
+
+
+def _above(facts: Facts) -> str:
+    rule = facts.settings.explain
+    if rule.region_rule == "paper":
+        return "above the mean of their sequence"
+    return f"so far above the mean of their sequence that at most {text.percent(rule.false_positive_rate)} of shuffled sequences have a region"
 
 
 def _top_regions(facts: Facts, table: pl.DataFrame) -> Table:
