@@ -17,6 +17,7 @@ from phenolens.core.schemas_evaluate import EVALUATE_TABLES
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_TABLES
 from phenolens.core.schemas_predict import classes_schema
 from phenolens.core.schemas_regions import REGION_TABLES
+from phenolens.core.schemas_variants import VARIANT_TABLES
 from phenolens.io.resources import Resource, registry
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -29,6 +30,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[evaluate]": settings_learn.EvaluateSettings,
     "[explain]": settings_explain.ExplainSettings,
     "[annotate]": settings_annotate.AnnotateSettings,
+    "scores = { NAME = { ... } }": settings_annotate.ScoreSettings,
     "[report]": settings.ReportSettings,
     "phenolens pretrain --set": settings_learn.PretrainSettings,
 }
@@ -84,6 +86,7 @@ def tables_page() -> str:
         *ATTRIBUTION_TABLES,
         *FAITHFULNESS_TABLES,
         *REGION_TABLES,
+        *VARIANT_TABLES,
         predictions_schema(["<class>"]),
         classes_schema(["<class>"]),
     ):

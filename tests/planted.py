@@ -72,6 +72,28 @@ def _write(folder, chromosomes, rows, places):
     writer.write(dict.fromkeys(chromosomes, 200_000), iter(runs))
     writer.close()
     (folder / "motifs.meme").write_text(_motifs())
+    _single_variants(folder, chromosomes, rows, places)
+
+
+def _single_variants(folder, chromosomes, rows, places):
+    """Write scores (high on the motifs), alleles (none on the motifs) and depth (of 100 on every other element) of the elements."""
+    motif = {(c, b) for c, at in places for b in range(at, at + len(MOTIF))}
+    scores = ["#CHROM\tPOS\tREF\tALT\tgenome\tuniprot_id\ttranscript_id\tprotein_variant\tam_pathogenicity\tam_class\n"]
+    alleles = ["##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"]
+    for chrom, letters in chromosomes.items():
+        for start, end in sorted((s, e) for c, s, e, _, _ in rows if c == chrom):
+            for base in range(start, end):
+                ref = chr(letters[base])
+                alt = "CGTA"["ACGT".index(ref)]
+                score = 0.9 if (chrom, base) in motif else 0.1
+                scores.append(f"{chrom}\t{base + 1}\t{ref}\t{alt}\tx\tP1\tT1\tV{base}L\t{score}\tambiguous\n")
+                if (chrom, base) not in motif and base % 5 == 0:
+                    alleles.append(f"{chrom}\t{base + 1}\t.\t{ref}\t{alt}\t.\tPASS\tAC=1;AN=4\n")
+    with gzip.open(folder / "scores.tsv.gz", "wt") as out:
+        out.writelines(scores)
+    (folder / "alleles.vcf").write_text("".join(alleles))
+    depth = [f"{c}\t{s - 200}\t{e + 200}\t{100 if i % 2 else 80}\n" for i, (c, s, e, _, _) in enumerate(rows)]
+    (folder / "depth.tsv").write_text("#path\tstart\tend\tmean.depth\n" + "".join(depth))
 
 
 def _motifs():
@@ -118,4 +140,7 @@ motifs = "motifs.meme"
 genes = "genes.gff3.gz"
 controls = 200
 signals = { planted = "signal.bw" }
+scores = { am = "scores.tsv.gz" }
+variants = ["alleles.vcf"]
+depth = "depth.tsv"
 """

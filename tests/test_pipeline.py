@@ -122,6 +122,35 @@ def test_the_planted_motif_ranks_first_and_its_signal_stands_out(finished):
     assert signal_row["p_value"] == pytest.approx(2 / 201)
 
 
+def test_single_variants_are_read_where_the_regions_lie(finished):
+    def table(name):
+        return pl.read_csv(finished / "annotate" / f"{name}.tsv", separator="\t", infer_schema_length=None)
+
+    def row(name, measure):
+        return table(name).filter(label="element", measure=measure).row(0, named=True)
+
+    harm = row("pathogenicity", "mean score")
+    assert harm["observed"] > harm["high"] > harm["expected"] > 0.1
+    assert harm["p_value"] == pytest.approx(2 / 201)
+    assert row("pathogenicity", "covered bases")["observed"] == 1
+    spared = row("population", "diversity")
+    assert spared["observed"] < spared["low"]
+    variants = table("pathogenic_variants")
+    assert set(variants["score"]) == {0.9}
+    assert variants["change"].str.strip_chars("VL").cast(pl.Int64).to_list() == variants["start"].to_list()
+    assert variants["model_change"].count() == 1000  # annotate.model_variants
+    # a broken motif makes an element look less like one
+    assert variants["model_change"].min() < -0.5
+    assert variants["model_change"].max() < 0.1
+    cross = table("population_cross")
+    assert cross.filter((pl.col("value") < 90) | (pl.col("conservation") > 0.3)).is_empty()
+    assert table("overlays").select("name", "kind").rows() == [
+        ("am", "scores"),
+        ("alleles.vcf", "variants"),
+        ("depth", "depth"),
+    ]
+
+
 def test_a_finished_run_is_kept_to_the_byte_and_the_second(planted, finished):
     before = sums(finished)
     again = phenolens(planted.folder, "run", "study.toml", "--out", "run")

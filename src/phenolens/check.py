@@ -12,6 +12,7 @@ from phenolens.core.study import Study, class_order
 from phenolens.dataset.build import build
 from phenolens.dataset.quality import certificate
 from phenolens.inputs import Inputs, open_inputs, read_annotation
+from phenolens.overlays import check_overlays
 from phenolens.pipeline import plan
 
 
@@ -34,6 +35,7 @@ def check(study: Study, out: Path | None, *, strict: bool = False) -> Iterator[s
     settings = study.settings
     with open_inputs(study) as inputs:
         yield from read_annotation(inputs)
+        yield from check_overlays(inputs)
         made = build(settings.dataset, inputs.genome, inputs, settings.seed)
         yield from inputs.notes
         yield from _signals(study, inputs, made.sequences)

@@ -22,6 +22,13 @@ from phenolens.core.schemas import (
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_regions import REGION_CHANCE, TOKEN_REGIONS, TRACKS
+from phenolens.core.schemas_variants import (
+    OVERLAYS,
+    PATHOGENIC_VARIANTS,
+    PATHOGENICITY,
+    POPULATION,
+    POPULATION_CROSS,
+)
 from phenolens.core.settings import StudySettings
 from phenolens.core.table import Schema
 from phenolens.report.content import PageContent
@@ -58,6 +65,13 @@ MEANING = {
     "annotate/overlap.tsv": "overlap of the regions with genes and other features, beside matched controls",
     "annotate/conservation.tsv": "signal (e.g. conservation) in the regions, beside matched controls",
     "annotate/region_scores.tsv": "mean signal of every region",
+    "annotate/overlays.tsv": "the files of scores, variants and depth: how they were read, what was left out, why nothing was found",
+    "annotate/pathogenicity.tsv": "scores of substitutions in the regions of each class, beside matched controls",
+    "annotate/region_pathogenicity.tsv": "scores of substitutions in every region, with the share that they cover",
+    "annotate/pathogenic_variants.tsv": "harmful substitutions in the regions, with gene, protein change and the model's own view",
+    "annotate/population.tsv": "variability in people and depth over a pangenome in the regions, beside matched controls",
+    "annotate/region_population.tsv": "the same of every region",
+    "annotate/population_cross.tsv": "regions that are variable in people and hardly conserved, with genes",
     "annotate/gene_types.tsv": "types of gene that the sequences of each class overlap",
     "annotate/region_genes.tsv": "genes that each region overlaps, or the nearest one",
     "annotate/genes.tsv": "genes with the number of distinct regions",
@@ -68,6 +82,7 @@ ENDINGS = {
     "config.json": "Hugging Face configuration of the model",
     "phenolens.json": "how sequences become this model's tokens",
     "history.tsv": "loss per epoch",
+    ".tbi": "index of a file of scores, made here; may be deleted",
     ".bw": "mean per-base score along the genome, for a browser",
     ".bb": "part of the track hub: high-score regions",
     "trackDb.txt": "part of the track hub: the list of tracks",
@@ -101,6 +116,11 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         enrichment=_tsv(folder / "annotate" / "enrichment.tsv", ENRICHMENT),
         overlap=_tsv(folder / "annotate" / "overlap.tsv", OVERLAP),
         conservation=_tsv(folder / "annotate" / "conservation.tsv", CONSERVATION),
+        overlays=_tsv(folder / "annotate" / "overlays.tsv", OVERLAYS),
+        pathogenicity=_tsv(folder / "annotate" / "pathogenicity.tsv", PATHOGENICITY),
+        pathogenic_variants=_tsv(folder / "annotate" / "pathogenic_variants.tsv", PATHOGENIC_VARIANTS),
+        population=_tsv(folder / "annotate" / "population.tsv", POPULATION),
+        population_cross=_tsv(folder / "annotate" / "population_cross.tsv", POPULATION_CROSS),
         region_genes=_tsv(folder / "annotate" / "region_genes.tsv", REGION_GENES),
         files=_files(folder),
         versions=folders.versions(),

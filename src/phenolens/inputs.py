@@ -250,5 +250,7 @@ def _labelled_files(path: Path) -> list[Path]:
 def annotate_files(study: Study) -> list[Path]:
     """Return every file that the annotate stage reads, each once."""
     settings = study.settings.annotate
-    names = (settings.motifs, settings.genes, *settings.features.values(), *settings.signals.values())
+    names = [settings.motifs, settings.genes, *settings.features.values(), *settings.signals.values()]
+    names += [source.file for source in settings.scored.values()]
+    names += [*settings.variants, settings.depth]
     return list(dict.fromkeys(study.path(name) for name in names if name))

@@ -1,4 +1,4 @@
-"""The stage annotate of the pipeline: from high-score regions to motifs, features, conservation and genes.
+"""The stage annotate of the pipeline: from high-score regions to motifs, features, conservation, genes and variants.
 
 Imports of a stage stand in its function, so that a finished run answers at once.
 """
@@ -10,10 +10,11 @@ from phenolens.core.study import class_order
 from phenolens.core.table import empty
 from phenolens.inputs import open_inputs
 from phenolens.job import Job
+from phenolens.variation import annotate_variants
 
 
 def annotate(job: Job) -> None:
-    """Regions -> motif hits, enrichment, overlap with features, conservation, genes."""
+    """Regions -> motif hits, enrichment, overlap with features, conservation, genes, single variants."""
     from phenolens.annotate.conservation import conservation
     from phenolens.annotate.genes import genes_with_regions, region_genes
     from phenolens.annotate.overlap import overlap
@@ -36,6 +37,7 @@ def annotate(job: Job) -> None:
         job.write(pl.concat([empty(REGION_SCORES), *(scores for _, scores in found)]), "annotate/region_scores.tsv")
         near = region_genes(regions, inputs.genes())
         job.write(overlap_with_types(sequences, inputs.genes()), "annotate/gene_types.tsv")
+        annotate_variants(job, inputs, regions, sequences, near)
     job.write(near, "annotate/region_genes.tsv")
     job.write(genes_with_regions(near, regions), "annotate/genes.tsv")
 

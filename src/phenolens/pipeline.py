@@ -18,6 +18,7 @@ from phenolens.inputs import annotate_files, dataset_files, open_inputs, read_an
 from phenolens.job import Job
 from phenolens.learning import evaluate, together, train
 from phenolens.meaning import annotate
+from phenolens.overlays import check_overlays
 from phenolens.reading import explain
 
 __all__ = ["STAGES", "demo_study", "load_study", "plan", "run"]
@@ -59,6 +60,7 @@ def _run(job: Job, last: str) -> None:
         if "annotate" in names and not folders.is_done(stages["annotate"]):
             with open_inputs(study) as inputs:
                 read_annotation(inputs)
+                check_overlays(inputs)
         for name in names:
             if folders.is_done(stages[name]):
                 job.progress.stage(name, "kept")

@@ -32,6 +32,18 @@ def test_every_base_has_the_place_that_counting_gives(places):
     assert (places["start"].to_numpy() + shift).tolist() == [truth[c, s] for c, s, _ in places.iter_rows()]
 
 
+def test_pieces_hold_the_bases_that_intervals_share_with_the_ground(places):
+    made, truth = ground(places), slowly(places)
+    generator = np.random.default_rng(2)
+    start = generator.integers(0, 1200, 80)
+    chrom = generator.choice(["chr2", "chr10", "X", "chr3"], 80)
+    others = pl.DataFrame({"chrom": chrom, "start": start, "end": start + generator.integers(1, 3000, 80)})
+    row, low, high = made.pieces(others)
+    found = sorted((r, place) for r, a, b in zip(row, low, high, strict=True) for place in range(a, b))
+    bases = ((i, truth.get((c, b))) for i, (c, s, e) in enumerate(others.iter_rows()) for b in range(s, e))
+    assert found == sorted((i, place) for i, place in bases if place is not None)
+
+
 def test_letters_lie_along_the_ground(places):
     chosen = {base: "ACGT"[(7 * base[1] + len(base[0])) % 4] for base in slowly(places)}
     letters = ground(places).letters(

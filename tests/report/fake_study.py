@@ -21,6 +21,13 @@ from phenolens.core.schemas import (
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_regions import REGION_CHANCE, SHOWN_HITS, SHOWN_SEQUENCES, TOKEN_REGIONS, TRACKS
+from phenolens.core.schemas_variants import (
+    OVERLAYS,
+    PATHOGENIC_VARIANTS,
+    PATHOGENICITY,
+    POPULATION,
+    POPULATION_CROSS,
+)
 from phenolens.core.settings import StudySettings
 from phenolens.report.page import PageContent
 
@@ -96,6 +103,9 @@ def settings(labels, **report):
                 "genes": "genes.gff3.gz",
                 "signals": {"phyloP primates": "phylop.bw"},
                 "features": {"enhancer": "enhancers.bed"},
+                "scores": {"am": "AlphaMissense_hg38.tsv.gz"},
+                "variants": ["1000G.vcf.gz"],
+                "depth": "depth.tsv",
             },
             "report": {"question": "Can a DNA language model tell endogenous retroviruses from matched background?"}
             | report,
@@ -437,6 +447,48 @@ def against_controls(schema, labels, names, rng, scale):
     return table(schema, rows)
 
 
+def variants(labels, regions, rng):
+    """Tables of scores and of variability in people."""
+    harm = []
+    for measure, middle in (("mean score", 0.4), ("harmful regions", 0.2), ("covered bases", 0.05)):
+        harm += [
+            (label, "am", measure, 90, middle * 1.1, middle, middle * 0.9, middle * 1.2, 0.2, 0.4) for label in labels
+        ]
+    single = [
+        (r, s, label, "am", "chr22", 17_000_000 + i, "G", "A", 0.9 - i / 100, "likely_pathogenic", f"GENE{i}", "P1", f"V{i}L", -0.4)
+        for i, (r, s, label) in enumerate(regions.select("region_id", "sequence_id", "label").head(30).iter_rows())
+    ]  # fmt: skip
+    people = [
+        (label, measure, 90, value * 1.3, value, value * 0.9, value * 1.1, 0.002, 0.01)
+        for measure, value in (("variants per kb", 12.0), ("diversity", 0.001), ("depth", 88.0))
+        for label in labels
+    ]
+    cross = [
+        (r, label, "chr22", 17_000_000 + i, 17_000_030 + i, "depth", 95.0 + i, "phastCons", 0.1, f"GENE{i}")
+        for i, (r, label) in enumerate(regions.select("region_id", "label").head(9).iter_rows())
+    ]
+    files = [
+        (
+            "am",
+            "scores",
+            "AlphaMissense_hg38.tsv.gz",
+            "alphamissense",
+            0.5,
+            1234,
+            99_000,
+            "12 rows left out: without a score",
+        ),
+        ("1000G.vcf.gz", "variants", "1000G.vcf.gz", "VCF", None, 700, 99_000, None),
+    ]
+    return {
+        "overlays": table(OVERLAYS, files),
+        "pathogenicity": table(PATHOGENICITY, harm),
+        "pathogenic_variants": table(PATHOGENIC_VARIANTS, single),
+        "population": table(POPULATION, people),
+        "population_cross": table(POPULATION_CROSS, cross),
+    }
+
+
 def pairs(copies):
     rows = (("test", "train", 240), ("validation", "train", 150), ("test", "validation", 240))
     return [
@@ -588,6 +640,7 @@ def fake_study(classes=2, n=1200, seed=7):
         overlap=against_controls(OVERLAP, labels, ("gene", "exon", "enhancer"), rng, 1.0),
         conservation=against_controls(CONSERVATION, labels, ("phyloP primates", "phastCons"), rng, 0.4),
         region_genes=table(REGION_GENES, genes),
+        **variants(labels, found, np.random.default_rng(seed)),
         files=files,
         versions={"torch": "2.13", "transformers": "5.23", "polars": "2.1", "numpy": "2.4"},
         seconds={"dataset": 12.2, "train": 431.0, "evaluate": 20.4, "explain": 33.1, "annotate": 14.9},

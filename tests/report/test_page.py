@@ -35,6 +35,8 @@ IDS = [
     "sequences",
     "overlap",
     "conservation",
+    "pathogenicity",
+    "population",
     "tracks",
     "methods",
     "files",

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from phenolens.core.errors import DataError
-from phenolens.core.ranges import Axis, axis, union
+from phenolens.core.ranges import Axis, axis, overlap_pairs, union
 
 
 class Ground(NamedTuple):
@@ -85,6 +85,26 @@ class Ground(NamedTuple):
             raise DataError("interval {chrom}:{start}-{end}".format(**wrong), "does not lie on the ground")
         shift: np.ndarray = start - places["start"].to_numpy()
         return shift
+
+    def pieces(self, places: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (row, low, high) int64 (k,): what each interval shares with the ground, as places along it.
+
+        Parameters
+        ----------
+        places : chrom, start, end; on any chromosome, of any length.
+        """
+        offset = places["chrom"].replace_strict(self.line.offsets, default=None, return_dtype=pl.Int64)
+        here = np.flatnonzero(offset.is_not_null().to_numpy())
+        ends = places["chrom"][here].replace_strict({c: self._end(c) for c in self.chroms}, return_dtype=pl.Int64)
+        start, end = (places[name].to_numpy()[here] + offset.drop_nulls().to_numpy() for name in ("start", "end"))
+        end = np.minimum(end, ends.to_numpy())
+        inside = np.flatnonzero(start < end)
+        row, stretch = overlap_pairs(start[inside], end[inside], self.low, self.high)
+        row = inside[row]
+        along = self.first[stretch] - self.low[stretch]
+        low = np.maximum(start[row], self.low[stretch]) + along
+        high = np.minimum(end[row], self.high[stretch]) + along
+        return here[row], low, high
 
     def letters(self, fetch: Callable[[str, int, int], str]) -> np.ndarray:
         """Return uint8 (N,), the upper-case ASCII codes of the ground's bases; `fetch` is a Genome's."""

@@ -1,8 +1,31 @@
 """Settings of the annotate stage: what the high-score regions are."""
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
-from phenolens.core.section import Positive, Section, Share
+from phenolens.core.section import NotNegative, Positive, Section, Share
+
+ScoreFormat = Literal["alphamissense", "primateai", "cadd", "dbnsfp", "clinvar", "table"]
+Variability = Literal["depth", "diversity", "variants_per_kb", "mean_frequency"]
+
+
+class ScoreSettings(Section):
+    """A file of scored substitutions, where its name alone does not say enough: `scores = { revel = { file = "dbNSFP.gz", column = "REVEL_score" } }`."""
+
+    file: str = Field(
+        description="AlphaMissense, PrimateAI, CADD, dbNSFP, ClinVar (VCF or table), or any table with CHROM, POS, REF, ALT and a score"
+    )
+    format: ScoreFormat | None = Field(None, description="what the file is; none: told by its column names")
+    column: str | None = Field(None, description="column of the score, which must be higher for harmful substitutions")
+    chromosome: str | None = Field(
+        None, description="column of the chromosome, where the file has several builds, e.g. `hg19_chr`"
+    )
+    position: str | None = Field(None, description="column of the 1-based position, e.g. `hg19_pos(1-based)`")
+    harmful: float | None = Field(
+        None,
+        description="score from which a substitution is listed and a region's mean is called harmful; none: 0.5 AlphaMissense, 0.7 PrimateAI, 20 CADD, 1 ClinVar, no list otherwise",
+    )
 
 
 class AnnotateSettings(Section):
@@ -14,3 +37,25 @@ class AnnotateSettings(Section):
     features: dict[str, str] = Field({}, description="further interval files to overlap with: name = file")
     signals: dict[str, str] = Field({}, description="bigWig files, e.g. conservation: name = file")
     controls: Positive = Field(1000, description="sets of matched control regions for overlap and conservation")
+    scores: dict[str, str | ScoreSettings] = Field(
+        {}, description="files of scored substitutions: name = file, or name = { file, format, column, ... }"
+    )
+    model_variants: NotNegative = Field(
+        1000, description="harmful substitutions of each file, highest scores first, that are put to the model"
+    )
+    variants: tuple[str, ...] = Field((), description="VCF files with AF, or AC and AN (1000 Genomes, gnomAD sites)")
+    depth: str | None = Field(
+        None, description="table of `odgi depth` over a pangenome graph: path, start, end, mean.depth"
+    )
+    depth_paths: str | None = Field(
+        None, description="beginning of the names of the reference's paths in it, e.g. `GRCh38#`; none: all paths"
+    )
+    variable: dict[Variability, Annotated[float, Field(ge=0)]] = Field(
+        {"depth": 90.0}, description="value from which a region is variable in people, by measure"
+    )
+    conserved: float = Field(0.3, description="mean signal up to which a region is hardly conserved, to cross with it")
+
+    @property
+    def scored(self) -> dict[str, ScoreSettings]:
+        """The files of scored substitutions by name."""
+        return {name: ScoreSettings(file=of) if isinstance(of, str) else of for name, of in self.scores.items()}

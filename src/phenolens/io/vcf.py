@@ -19,7 +19,8 @@ from phenolens.io.text import GZIP, blocks, open_raw
 
 COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
 CELLS = ("chrom", "pos", "id", "ref", "alt")
-RECORD = {"line": pl.Int64, **dict.fromkeys(CELLS, pl.String)}
+ALL_CELLS = (*CELLS, "filter", "info")
+KEPT = (0, 1, 2, 3, 4, 6, 7)  # columns of ALL_CELLS: QUAL is left out
 BATCH_ROWS, BATCH_LETTERS = 1 << 16, 1 << 24
 # one look-up reads about this much of the file: two compressed blocks
 BYTES_A_QUERY = 1 << 17
@@ -28,7 +29,7 @@ QUERY_GAP = 1 << 14
 BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 AGAIN = "download or copy it again"
 
-Row = tuple[str, ...]  # one text for each of CELLS
+Row = tuple[str, ...]  # one text for each of CELLS or ALL_CELLS
 
 
 class Lookup(NamedTuple):
@@ -45,7 +46,9 @@ class Header(NamedTuple):
     line: int
 
 
-def record_batches(path: str | Path, regions: pl.DataFrame | None) -> Iterator[pl.DataFrame]:
+def record_batches(
+    path: str | Path, regions: pl.DataFrame | None, cells: tuple[str, ...] = CELLS
+) -> Iterator[pl.DataFrame]:
     """Yield tables (line, chrom, pos, id, ref, alt; all but line are text as in the file) of the records, in the file's order.
 
     Records on chromosomes that no region has are left out; of the others at least those whose reference allele shares a base with a
@@ -55,6 +58,7 @@ def record_batches(path: str | Path, regions: pl.DataFrame | None) -> Iterator[p
     ----------
     path : VCF, plain, gzip or bgzip, or BCF.
     regions : table with chrom, start, end (0-based, half-open); None takes all records.
+    cells : CELLS, or ALL_CELLS for filter and info too.
 
     Raises
     ------
@@ -67,12 +71,14 @@ def record_batches(path: str | Path, regions: pl.DataFrame | None) -> Iterator[p
     chroms = None if regions is None else set(regions["chrom"].unique())
     lookup = None if regions is None else _lookup(path, regions)
     if start.startswith(b"BCF\x02"):
-        yield from _batches(_bcf_rows(path, lookup, chroms))
+        yield from _batches(_bcf_rows(path, lookup, chroms, len(cells)), cells)
     elif start.startswith(b"##fileformat=VCF"):
         lines = _lines(path)
         header = _header(path, lines)
         yield from (
-            _text_batches(path, lines, header, chroms) if lookup is None else _batches(_indexed_rows(path, lookup))
+            _text_batches(path, lines, header, chroms, cells)
+            if lookup is None
+            else _batches(_indexed_rows(path, lookup, len(cells)), cells)
         )
     else:
         found = f"begins with '{start[:20].decode('utf-8', 'replace').splitlines()[0]}'"
@@ -151,16 +157,16 @@ def _header(path: Path, lines: Iterator[tuple[int, bytes]]) -> Header:
 
 
 def _text_batches(
-    path: Path, lines: Iterable[tuple[int, bytes]], header: Header, chroms: set[str] | None
+    path: Path, lines: Iterable[tuple[int, bytes]], header: Header, chroms: set[str] | None, names: tuple[str, ...]
 ) -> Iterator[pl.DataFrame]:
     """Yield the records of lines that follow the header."""
     wanted = None if chroms is None else {chrom.encode() for chrom in chroms}
     number, last = header.line, b""
     numbers: list[int] = []
-    cells: list[bytes] = []  # five of each record: one flat list takes half the time of a list a record
-    letters = 0
+    cells: list[bytes] = []  # those of all records: one flat list takes half the time of a list a record
+    letters, more = 0, len(names) > len(CELLS)
     for number, line in lines:
-        found = line.split(b"\t", 7)
+        found = line.split(b"\t", 8)
         if len(found) < 8:
             if not line.strip():
                 continue
@@ -170,21 +176,25 @@ def _text_batches(
             continue
         numbers.append(number)
         cells += found[:5]
+        if more:
+            cells += found[6:8]
         letters += len(found[3]) + len(found[4])
         if len(numbers) == BATCH_ROWS or letters > BATCH_LETTERS:
-            yield _decoded(path, numbers, cells)
+            yield _decoded(path, numbers, cells, names)
             numbers, cells, letters = [], [], 0
     width = last.count(b"\t") + 1
     if last and width != header.width:
         what, expected = f"ends with a line of {width} columns", f"{header.width} columns, as its column names"
         raise InputError(path, what, expected=expected, remedy=AGAIN, line=number)
-    yield _decoded(path, numbers, cells)
+    yield _decoded(path, numbers, cells, names)
 
 
-def _decoded(path: Path, numbers: list[int], cells: list[bytes]) -> pl.DataFrame:
-    columns = {name: pl.Series(cells[i::5], dtype=pl.Binary) for i, name in enumerate(CELLS)}
+def _decoded(path: Path, numbers: list[int], cells: list[bytes], names: tuple[str, ...]) -> pl.DataFrame:
+    columns = {name: pl.Series(cells[i :: len(names)], dtype=pl.Binary) for i, name in enumerate(names)}
     try:
-        return pl.DataFrame({"line": pl.Series(numbers, dtype=pl.Int64), **columns}).cast(RECORD)  # type: ignore[arg-type]  # polars' stub wants a narrower mapping
+        return pl.DataFrame({"line": pl.Series(numbers, dtype=pl.Int64), **columns}).with_columns(
+            pl.col(*names).cast(pl.String)
+        )
     except pl.exceptions.PolarsError:
         found = f"is not UTF-8 text between this line and line {numbers[-1]}"
         raise InputError(path, found, expected="a VCF file", remedy=AGAIN, line=numbers[0]) from None
@@ -198,23 +208,23 @@ def _refuse_narrow(path: Path, number: int, line: bytes) -> None:
     raise InputError(path, found, expected="at least 8 columns separated by tabs", remedy=remedy, line=number)
 
 
-def _indexed_rows(path: Path, lookup: Lookup) -> Iterator[Row]:
+def _indexed_rows(path: Path, lookup: Lookup, width: int) -> Iterator[Row]:
     """Yield the records that overlap the queries."""
     try:
         with quiet(), pysam.TabixFile(str(path), index=str(lookup.file), encoding="utf-8") as handle:
             known = set(handle.contigs)
             for chrom, start, end, before in lookup.queries:
                 for line in handle.fetch(chrom, start, end) if chrom in known else ():
-                    cells = line.split("\t", 5)
-                    if len(cells) < 6 or not cells[1].isdigit():
+                    cells = line.split("\t", 8)
+                    if len(cells) < 8 or not cells[1].isdigit():
                         raise ValueError(f"a line that begins with '{line[:20]}'")
                     if int(cells[1]) - 1 >= before:
-                        yield tuple(cells[:5])
+                        yield tuple(cells[i] for i in KEPT[:width])
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
 
 
-def _bcf_rows(path: Path, lookup: Lookup | None, chroms: set[str] | None) -> Iterator[Row]:
+def _bcf_rows(path: Path, lookup: Lookup | None, chroms: set[str] | None, width: int) -> Iterator[Row]:
     """Yield the records of a BCF: those that overlap the queries, else those on these chromosomes."""
     try:
         index = None if lookup is None else str(lookup.file)
@@ -225,7 +235,8 @@ def _bcf_rows(path: Path, lookup: Lookup | None, chroms: set[str] | None) -> Ite
                 for record in found:
                     if record.pos - 1 >= before and (chroms is None or record.chrom in chroms):
                         alts = ",".join(record.alts or ".")
-                        yield record.chrom, str(record.pos), record.id or ".", record.ref or ".", alts
+                        row = (record.chrom, str(record.pos), record.id or ".", record.ref or ".", alts)
+                        yield row if width == len(row) else (*row, *str(record).split("\t", 8)[6:8])
     except (OSError, ValueError, NotImplementedError) as error:
         raise _unreadable(path, error) from None
 
@@ -239,18 +250,18 @@ def _unreadable(path: Path, error: Exception) -> InputError:
     )
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[pl.DataFrame]:
+def _batches(rows: Iterator[Row], names: tuple[str, ...]) -> Iterator[pl.DataFrame]:
     batch: list[Row] = []
     letters = 0
     for row in rows:
         batch.append(row)
         letters += len(row[3]) + len(row[4])
         if len(batch) == BATCH_ROWS or letters > BATCH_LETTERS:
-            yield _table(batch)
+            yield _table(batch, names)
             batch, letters = [], 0
-    yield _table(batch)
+    yield _table(batch, names)
 
 
-def _table(batch: list[Row]) -> pl.DataFrame:
-    columns = [pl.Series(name, [row[i] for row in batch], dtype=pl.String) for i, name in enumerate(CELLS)]
-    return pl.DataFrame(columns).select(pl.lit(None, dtype=pl.Int64).alias("line"), *CELLS)
+def _table(batch: list[Row], names: tuple[str, ...]) -> pl.DataFrame:
+    columns = [pl.Series(name, [row[i] for row in batch], dtype=pl.String) for i, name in enumerate(names)]
+    return pl.DataFrame(columns).select(pl.lit(None, dtype=pl.Int64).alias("line"), *names)

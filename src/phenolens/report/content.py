@@ -25,6 +25,13 @@ from phenolens.core.schemas import (
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_regions import REGION_CHANCE, SHOWN_HITS, SHOWN_SEQUENCES, TOKEN_REGIONS, TRACKS
+from phenolens.core.schemas_variants import (
+    OVERLAYS,
+    PATHOGENIC_VARIANTS,
+    PATHOGENICITY,
+    POPULATION,
+    POPULATION_CROSS,
+)
 from phenolens.core.settings import StudySettings
 from phenolens.core.table import Column, Schema, check, empty
 
@@ -59,6 +66,11 @@ SCHEMAS = {
     "overlap": OVERLAP,
     "conservation": CONSERVATION,
     "region_genes": REGION_GENES,
+    "overlays": OVERLAYS,
+    "pathogenicity": PATHOGENICITY,
+    "pathogenic_variants": PATHOGENIC_VARIANTS,
+    "population": POPULATION,
+    "population_cross": POPULATION_CROSS,
 }
 AS_GIVEN = ("settings", "version", "quality", "model", "temperatures", "files", "versions", "seconds")
 
@@ -86,6 +98,7 @@ class PageContent:
     region_chance, token_regions, tracks : REGION_CHANCE, TOKEN_REGIONS, TRACKS.
     shown_sequences, shown_hits : SHOWN_SEQUENCES, drawn letter by letter, and the SHOWN_HITS on them.
     enrichment, overlap, conservation : ENRICHMENT, OVERLAP, CONSERVATION.
+    overlays, pathogenicity, pathogenic_variants, population, population_cross : the tables of these names.
     files : (path relative to the run folder with /, size in bytes, what it is) of every file of the run.
     versions : package -> version.
     seconds : stage -> wall time.
@@ -119,6 +132,11 @@ class PageContent:
     overlap: pl.DataFrame | None = None
     conservation: pl.DataFrame | None = None
     region_genes: pl.DataFrame | None = None
+    overlays: pl.DataFrame | None = None
+    pathogenicity: pl.DataFrame | None = None
+    pathogenic_variants: pl.DataFrame | None = None
+    population: pl.DataFrame | None = None
+    population_cross: pl.DataFrame | None = None
     files: Sequence[tuple[str, int, str]] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -160,6 +178,11 @@ class Facts:
     overlap: pl.DataFrame
     conservation: pl.DataFrame
     region_genes: pl.DataFrame
+    overlays: pl.DataFrame
+    pathogenicity: pl.DataFrame
+    pathogenic_variants: pl.DataFrame
+    population: pl.DataFrame
+    population_cross: pl.DataFrame
     files: Sequence[tuple[str, int, str]]
     versions: Mapping[str, str]
     seconds: Mapping[str, float]
@@ -215,7 +238,16 @@ def _predictions(table: pl.DataFrame | None) -> Schema:
 
 def _labels(declared: list[str], tables: Mapping[str, pl.DataFrame]) -> list[str]:
     found: set[str] = set()
-    for name in ("sequences", "predictions", "confusion", "profile", "regions", "overlap", "conservation"):
+    for name in (
+        "sequences",
+        "predictions",
+        "confusion",
+        "profile",
+        "regions",
+        "overlap",
+        "conservation",
+        "pathogenicity",
+    ):
         found |= set(tables[name]["label"].drop_nulls().to_list())
     order = [label for label in dict.fromkeys(declared) if label in found]
     return order + sorted(found - set(order), key=_natural)

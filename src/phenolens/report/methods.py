@@ -6,6 +6,7 @@ from phenolens.report import text
 from phenolens.report.blocks import Block, Bullets, Column, Section, Table
 from phenolens.report.content import Facts
 from phenolens.report.methods_dataset import dataset_text, split_text
+from phenolens.report.methods_variants import variants_text
 
 CUTS = {
     "head_tail": "longer sequences keep both ends",
@@ -26,6 +27,7 @@ def methods(facts: Facts) -> Section:
         ("Regions", _regions(facts)),
         ("Motifs", _motifs(facts)),
         ("Overlap and conservation", _controls(facts)),
+        *variants_text(facts),
         ("Reproducibility", _software(facts)),
     ]
     blocks: list[Block] = [Bullets(paragraphs), *_times(facts)]

@@ -28,6 +28,7 @@ from phenolens.report.sections_performance import performance
 from phenolens.report.sections_reading import alrw, motifs, regions
 from phenolens.report.sections_regions import token_regions, tracks
 from phenolens.report.sections_sequences import sequences
+from phenolens.report.sections_variants import pathogenicity, population
 from phenolens.report.summary import summary
 
 __all__ = ["PageContent", "page", "page_tables"]
@@ -48,6 +49,8 @@ STAGES = (
     sequences,
     overlap,
     conservation,
+    pathogenicity,
+    population,
     tracks,
     methods,
 )
