@@ -1,5 +1,4 @@
 import gzip
-import re
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +7,23 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from phenolens.annotate.motifs import scan
-from phenolens.annotate.pvalues import LAMBDAS, background, q_values, true_null_share
+from phenolens.annotate.fimo_nulls import fimo_shares
+from phenolens.annotate.motifs import prepare, scan, scan_blocks
+from phenolens.annotate.pvalues import LAMBDAS, background, q_values, score_table, true_null_share
 from phenolens.core.errors import DataError
 from phenolens.core.schemas import HITS
 from phenolens.core.table import check
 from phenolens.core.types import Motif
+from phenolens.io.motifs import read_motifs
 
 EVEN = np.full(4, 0.25)
 FIMO = Path(__file__).parents[3] / "shared" / "data" / "motifs" / "fimo_mm9_example"
+
+
+def real_fimo(test):
+    """The test needs the real FIMO's output."""
+    missing = pytest.mark.skipif(not FIMO.exists(), reason="the real FIMO output is not here (shared data)")
+    return pytest.mark.shared_data(missing(test))
 
 
 def random_motif(name, width, seed, sharpness=0.4):
@@ -50,12 +57,55 @@ def test_hits_equal_the_slow_oracle(width, sequences):
     assert np.array([r[4:6] for r in found]) == pytest.approx(np.array([r[4:6] for r in expected]), rel=1e-9)
 
 
-def test_every_chunk_size_gives_the_same_table(sequences):
+def test_every_chunk_size_and_every_block_gives_the_same_table(sequences):
     motifs = [random_motif(f"m{w}", w, seed=w) for w in (3, 12, 13, 20)]
+    prepared = prepare(motifs, background=EVEN, p_threshold=0.02)
     whole = scan(motifs, *sequences, background=EVEN, p_threshold=0.02)
     assert set(whole["motif_id"]) == {"m3", "m12", "m13", "m20"}
-    for chunk in (1, 7, 100, 10_000):
-        assert_frame_equal(scan(motifs, *sequences, background=EVEN, p_threshold=0.02, chunk=chunk), whole)
+    texts, ids = sequences
+    for chunk in (1, 7, 100, 10_000, 1_000_000):
+        assert_frame_equal(scan_blocks(prepared, [(ids, texts)], chunk=chunk), whole)
+    for cut in (1, 2, 4):
+        blocks = [(ids[at : at + cut], texts[at : at + cut]) for at in range(0, len(ids), cut)]
+        assert_frame_equal(scan_blocks(prepared, blocks), whole)
+    assert scan_blocks(prepared, []).is_empty()
+
+
+def test_wide_motifs_equal_every_window_scored_on_its_own(sequences):
+    """Widths that no enumeration reaches: scores added up letter by letter, p-values from the table that the enumeration proves."""
+    texts, ids = sequences
+    for width, sharpness in ((9, 0.1), (17, 2.0), (33, 0.5)):
+        motif = random_motif("m", width, seed=width, sharpness=sharpness)
+        table = score_table(motif, EVEN)
+        expected = []
+        for name, text in zip(ids, texts, strict=True):
+            for start, strand, letters in oracle_motifs.windows(text, width):
+                score = sum(int(row["ACGT".index(x)]) for row, x in zip(table.matrix, letters, strict=True))
+                if table.p_values[score] <= 0.2:
+                    expected.append((name, start, strand, letters, table.p_values[score]))
+        hits = scan([motif], texts, ids, background=EVEN, p_threshold=0.2)
+        found = hits.select("sequence_id", "start", "strand", "matched", "p_value").rows()
+        assert sorted(found) == sorted(expected)
+        assert len(found) >= 10
+
+
+def test_the_sample_of_nulls_is_the_same_in_any_order_and_estimates_as_all_windows_do():
+    """More places than the sample holds: 30,000 of 60 sequences, a fifth of which are full of the motif."""
+    motif, generator = random_motif("m", 8, seed=2), np.random.default_rng(9)
+    texts = ["".join(generator.choice(list("ACGT"), 500)) for _ in range(48)] + [consensus(motif) * 63] * 12
+    ids = [f"s{i}" for i in range(60)]
+    hits = scan([motif], texts, ids, background=EVEN)
+    order = generator.permutation(60)
+    prepared = prepare([motif], background=EVEN)
+    blocks = [([ids[i]], [texts[i]]) for i in order]
+    assert_frame_equal(scan_blocks(prepared, blocks, chunk=91).sort(pl.all()), hits.sort(pl.all()))
+    every = scan([motif], texts, ids, background=EVEN, p_threshold=1.0)
+    at_least = np.array([(every["p_value"] >= x).sum() for x in LAMBDAS])
+    share = true_null_share(at_least, every.height)
+    expected = q_values(hits["p_value"].to_numpy(), every.height, share)
+    assert share < 1
+    # 20,000 sampled tests know the share to about half a percent
+    assert hits["q_value"].to_numpy() == pytest.approx(expected, rel=0.03)
 
 
 def test_a_reverse_complemented_sequence_has_the_same_hits_mirrored(sequences):
@@ -171,39 +221,54 @@ def test_names_must_be_unique_and_fit():
         scan([motif], ["ACGT"], ["x", "y"], background=EVEN)
 
 
-@pytest.mark.shared_data
-@pytest.mark.skipif(not FIMO.exists(), reason="the real FIMO output is not here (shared data)")
-def test_the_real_fimo_gives_the_same_hits_scores_and_p_values():
-    """FIMO 5.4.0 on its own example: 1,494 hits. Its background is nrdb's, here with all six digits, over both strands."""
+@pytest.fixture(scope="module")
+def fimo():
+    """FIMO 5.4.0 on its own example: (prepared motifs, ids, texts, its table). Its background is nrdb's, here with all six digits, over both strands."""
     at, cg = (0.281774 + 0.267330) / 2, (0.222020 + 0.228876) / 2
     records = gzip.decompress((FIMO / "mm9_tss_500bp_sampled_1000.fna.gz").read_bytes()).decode().split(">")[1:]
     ids = [record.split("\n")[0] for record in records]
     texts = ["".join(record.split("\n")[1:]) for record in records]
-    motifs = []
-    for block in (FIMO / "some_vertebrates.meme").read_text().split("MOTIF ")[1:]:
-        numbers = re.search(r"letter-probability.*?nsites= (\d+).*?\n(.*?)\n\n", block, re.DOTALL)
-        matrix = np.array([[float(x) for x in line.split()] for line in numbers[2].split("\n")])
-        motifs.append(
-            Motif(*block.split("\n")[0].split(), matrix / matrix.sum(axis=1, keepdims=True), float(numbers[1]))
-        )
-    hits = scan(motifs, texts, ids, background=np.array([at, cg, cg, at]))
+    motifs = read_motifs(FIMO / "some_vertebrates.meme")
+    table = pl.read_csv(FIMO / "fimo.tsv", separator="\t", n_rows=1494)
+    return prepare(motifs, background=np.array([at, cg, cg, at])), ids, texts, table
 
+
+def beside_fimo(hits, table):
+    """FIMO's rows with ours of the same motif, place, strand and letters; its places are 1-based on the genome."""
     place = pl.col("sequence_id").str.extract_groups(r"^(?<chrom>\w+):(?<first>\d+)-")
     ours = hits.with_columns(place.alias("place")).unnest("place")
     ours = ours.with_columns(start=pl.col("start") + pl.col("first").cast(pl.Int64))
-    fimo = pl.read_csv(FIMO / "fimo.tsv", separator="\t", n_rows=1494)
-    pairs = fimo.join(
+    return table.join(
         ours,
         left_on=["motif_id", "sequence_name", "start", "strand", "matched_sequence"],
         right_on=["motif_id", "chrom", "start", "strand", "matched"],
         how="inner",
+        maintain_order="left",
     )
+
+
+@real_fimo
+def test_the_real_fimo_gives_the_same_hits_scores_p_values_and_q_values(fimo):
+    """1,494 hits; three digits of p and q are printed."""
+    prepared, ids, texts, table = fimo
+    hits = scan_blocks(prepared, [(ids, texts)], shares=fimo_shares(prepared.tables, texts))
+    pairs = beside_fimo(hits, table)
     assert hits.height == pairs.height == 1494
     assert (pairs["stop"] == pairs["first"].cast(pl.Int64) + pairs["end"] - 1).all()
     assert pairs["score_right"].to_numpy() == pytest.approx(pairs["score"].to_numpy(), abs=5.1e-5, rel=5.1e-6)
-    assert pairs["p_value"].to_numpy() == pytest.approx(pairs["p-value"].to_numpy(), rel=5.1e-3)  # three digits printed
-    # FIMO estimates the share of true nulls from a random subset; ours uses every window.
-    assert pairs["q_value"].to_numpy() == pytest.approx(pairs["q-value"].to_numpy(), rel=0.03)
+    for ours, theirs in (("p_value", "p-value"), ("q_value", "q-value")):
+        last_digit = 10.0 ** (np.floor(np.log10(pairs[theirs].to_numpy())) - 2)
+        assert np.all(np.abs(pairs[ours].to_numpy() - pairs[theirs].to_numpy()) <= 0.501 * last_digit)
+    # FIMO's file is in the order of p, so ours are in order along it
+    assert np.all(np.diff(np.log(pairs["p_value"].to_numpy())) > -1e-9)
+
+
+@real_fimo
+def test_our_sample_gives_nearly_fimos_q_values(fimo):
+    """FIMO's share of true nulls is an estimate from 10,000 tests, ours one from 20,000 others."""
+    prepared, ids, texts, table = fimo
+    pairs = beside_fimo(scan_blocks(prepared, [(ids, texts)]), table)
+    assert pairs["q_value"].to_numpy() == pytest.approx(pairs["q-value"].to_numpy(), rel=0.04)
 
 
 def test_background_of_the_sequences_is_a_valid_background(sequences):

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from phenolens.annotate.enrichment import enrichment
-from phenolens.annotate.motifs import scan
+from phenolens.annotate.motifs import prepare, scan_blocks
 from phenolens.core.schemas import ENRICHMENT
 from phenolens.core.table import empty
 from phenolens.core.types import Motif
@@ -42,10 +42,10 @@ def motif_enrichment(
     p_threshold : largest p-value of a hit.
     seed : of the random stretches.
     """
+    prepared = prepare(motifs, background=background, p_threshold=p_threshold)
 
     def scanned(table: pl.DataFrame) -> pl.DataFrame:
-        texts, ids = table["sequence"].to_list(), table["region_id"].to_list()
-        return scan(motifs, texts, ids, background=background, p_threshold=p_threshold)
+        return scan_blocks(prepared, [(table["region_id"].to_list(), table["sequence"].to_list())])
 
     hits = scanned(regions)
     tables = [empty(ENRICHMENT)]

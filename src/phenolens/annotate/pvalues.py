@@ -42,7 +42,7 @@ class ScoreTable(NamedTuple):
 
 def encode(sequence: str) -> np.ndarray:
     """Return uint8 (L,) codes: A, C, G, T of either case are 0, 1, 2, 3, everything else is 4."""
-    return CODES[np.frombuffer(sequence.encode("ascii", "replace"), dtype=np.uint8)]
+    return np.frombuffer(sequence.encode("ascii", "replace").translate(CODES.tobytes()), dtype=np.uint8)
 
 
 def background(sequences: Iterable[str]) -> np.ndarray:
@@ -118,8 +118,8 @@ def true_null_share(at_least: np.ndarray, tests: int) -> float:
     """Return Storey's estimate of the share of tests without a motif, between 0 and 1; 1 for 100 tests or fewer.
 
     For each lambda of `LAMBDAS`, share(lambda) = at_least(lambda) / (tests * (1 - lambda)); taken is the lambda with the
-    lowest mean squared error around the smallest share. FIMO measures that error on 1,000 bootstrap samples of 1,000
-    p-values out of a random subset; here its expectation is written out, bias^2 + f (1 - f) / (1000 (1 - lambda)^2) with
+    lowest mean squared error around the smallest share. FIMO measures that error on 100 bootstrap samples of 1,000
+    p-values out of a random 10,000 (`fimo_nulls` draws the same ones); here its expectation is written out, bias^2 + f (1 - f) / (1000 (1 - lambda)^2) with
     f = at_least / tests, so that nothing is random. The two differ by about 2 %. Storey, J R Stat Soc B 64:479 (2002).
 
     Parameters
