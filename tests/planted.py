@@ -135,6 +135,8 @@ min_bin = 10
 [explain]
 splits = ["train", "validation", "test"]
 times_min = 5
+sample = 20
+copies = 1
 [annotate]
 motifs = "motifs.meme"
 genes = "genes.gff3.gz"

@@ -221,3 +221,12 @@ def test_check_says_what_would_run_and_changes_nothing(planted, finished):
     assert "dataset: would run" in new.stdout
     assert "motifs: 21 in motifs.meme" in new.stdout
     assert sums(planted.folder) == before
+
+
+def test_the_bases_that_the_model_reads_matter_to_it_and_those_of_random_weights_do_not(finished):
+    areas = pl.read_csv(finished / "explain" / "faithfulness.tsv", separator="\t", infer_schema_length=None)
+    chance = areas.filter(pl.col("label").is_null(), control="shift")
+    for method in ("alrw", "integrated_gradients", "occlusion"):
+        assert (chance.filter(model="trained", method=method)["low"] > 0).all()
+    assert (chance.filter(model="random weights")["low"] < 0).all()
+    assert "ALRW is better than random positions here" in (finished / "report" / "index.html").read_text()

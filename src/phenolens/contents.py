@@ -21,6 +21,7 @@ from phenolens.core.schemas import (
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
+from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_regions import REGION_CHANCE, TOKEN_REGIONS, TRACKS
 from phenolens.core.schemas_variants import (
     OVERLAYS,
@@ -52,6 +53,9 @@ MEANING = {
     "explain/profile.tsv": "mean score per class and position, and by the other mode's arithmetic where it is defined",
     "explain/heads.tsv": "mean score from every attention head alone, per class and position",
     "explain/edges.tsv": "scores by the paper's arithmetic and ours near both ends of the sequences",
+    "explain/faithfulness.tsv": "whether the bases with high scores matter to the model: areas between curves, with intervals",
+    "explain/faithfulness_curves.tsv": "the mean deletion and insertion curves",
+    "explain/sanity.tsv": "how alike the scores of models that have learned nothing are",
     "explain/regions.parquet": "high-score regions with their letters and genome coordinates",
     "explain/regions.bed": "the same for a genome browser",
     "explain/region_chance.tsv": "how many sequences, and how many shuffled copies of them, have a region under each rule",
@@ -113,6 +117,9 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         heads=_tsv(folder / "explain" / "heads.tsv", HEADS),
         edges=_tsv(folder / "explain" / "edges.tsv", EDGES),
         **_read_regions(settings, folder),
+        faithfulness=_tsv(folder / "explain" / "faithfulness.tsv", FAITHFULNESS),
+        faithfulness_curves=_tsv(folder / "explain" / "faithfulness_curves.tsv", FAITHFULNESS_CURVES),
+        sanity=_tsv(folder / "explain" / "sanity.tsv", SANITY),
         enrichment=_tsv(folder / "annotate" / "enrichment.tsv", ENRICHMENT),
         overlap=_tsv(folder / "annotate" / "overlap.tsv", OVERLAP),
         conservation=_tsv(folder / "annotate" / "conservation.tsv", CONSERVATION),

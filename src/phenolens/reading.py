@@ -13,6 +13,7 @@ from phenolens.core.schemas import REGIONS
 from phenolens.core.table import empty
 from phenolens.job import Job
 from phenolens.scoring import method, of_sequences, score, stored
+from phenolens.trusting import write_faithfulness
 
 if TYPE_CHECKING:
     from phenolens.model.load import Loaded
@@ -34,6 +35,7 @@ def explain(job: Job) -> None:
         token_regions(model.rule, texts, rows["label"].to_list(), rows["group"].to_list(), **chance),
         "explain/token_regions.tsv",
     )
+    write_faithfulness(job, model, rows)
     regions = _regions(job, model, rows)
     job.write(regions, "explain/regions.parquet")
     write_tracks(job, rows, regions, [Scored(method(job), lambda some: of_sequences(job, some["sequence_id"]))])

@@ -20,6 +20,7 @@ from phenolens.core.schemas import (
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
+from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_regions import REGION_CHANCE, SHOWN_HITS, SHOWN_SEQUENCES, TOKEN_REGIONS, TRACKS
 from phenolens.core.schemas_variants import (
     OVERLAYS,
@@ -323,6 +324,42 @@ def edges(labels, rng):
                 paper = value * (min(distance + 1, 6) / 6 if edge == "end" else 1)
                 rows.append((label, edge, distance, value, paper, 300))
     return table(EDGES, rows)
+
+
+STRENGTH = {"alrw": 0.02, "integrated_gradients": 0.12, "occlusion": 0.15}
+
+
+def faithfulness(labels):
+    """Areas and curves of three methods whose strength is STRENGTH; the random model's scores have none."""
+    shares, areas, curves = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5), [], []
+    own = [("trained", method, strength) for method, strength in STRENGTH.items()]
+    for model, method, strength in (
+        *own,
+        *(("random weights", method, 0.0) for method, _ in list(STRENGTH.items())[:2]),
+    ):
+        for curve in ("deletion", "insertion"):
+            against = {"shift": strength, "gc": strength + 0.01, "random": strength + 0.02}
+            if model == "trained":
+                against |= {
+                    o: strength - s
+                    for o, s in STRENGTH.items()
+                    if list(STRENGTH).index(o) > list(STRENGTH).index(method)
+                }
+            for control, area in against.items():
+                for label in (None, *labels):
+                    p = 0.001 if area > 0.03 else 0.4
+                    areas.append((method, curve, control, label, 120, area, area - 0.03, area + 0.03, p, p, model))
+            for control, drop in ((None, strength), ("shift", 0.0), ("random", -0.02)):
+                sign, start = (-1, 0.9) if curve == "deletion" else (1, 0.5)
+                for share in shares:
+                    mean = start + sign * (0.35 + drop) * share
+                    curves.append((model, method, curve, control, share, mean, mean - 0.04, mean + 0.04, 120))
+    sanity = [(method, "random weights", 120, 0.1, 0.05, 0.15) for method in ("alrw", "integrated_gradients")]
+    return {
+        "faithfulness": table(FAITHFULNESS, areas),
+        "faithfulness_curves": table(FAITHFULNESS_CURVES, curves),
+        "sanity": table(SANITY, sanity),
+    }
 
 
 def regions(sequences, rng):
@@ -630,6 +667,7 @@ def fake_study(classes=2, n=1200, seed=7):
         profile=profile(labels, rng),
         heads=heads(labels, rng),
         edges=edges(labels, rng),
+        **faithfulness(labels),
         regions=found,
         region_chance=region_chance(labels),
         token_regions=token_regions(labels, np.random.default_rng(seed + 2)),

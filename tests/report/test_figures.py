@@ -24,6 +24,7 @@ from phenolens.core.schemas import (
 )
 from phenolens.core.schemas_alrw import EDGES
 from phenolens.core.schemas_evaluate import CALIBRATION
+from phenolens.core.schemas_faithfulness import FAITHFULNESS_CURVES
 from phenolens.core.table import empty
 from phenolens.report.content import HISTORY, tidy
 from phenolens.report.figures import blank, colour, dash, distributions, styled, svg
@@ -37,6 +38,7 @@ from phenolens.report.figures_data import (
     length_figure,
     natural_order,
 )
+from phenolens.report.figures_faithfulness import faithfulness_figure
 from phenolens.report.figures_performance import (
     by_length_figure,
     confusion_figure,
@@ -80,6 +82,11 @@ def calibration(table, labels):
     return calibration_figure(table, temperature=1.37)
 
 
+def faithfulness(table, labels):
+    methods = table["method"].unique(maintain_order=True)
+    return faithfulness_figure(table, {method: method for method in methods}, first="alrw")
+
+
 DRAWN = {  # name -> (figure of table and labels, its table in the content)
     "lengths": (length_figure, lambda f: f.sequences),
     "gc": (gc_figure, lambda f: f.sequences),
@@ -94,6 +101,7 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
     "calibration": (calibration, lambda f: one_run(f.calibration)),
     "profile": (profile_figure, lambda f: f.profile),
     "modes-plot": (lambda t, labels: edges_figure(t), lambda f: f.edges),
+    "faithfulness": (faithfulness, lambda f: f.faithfulness_curves),
     "enrichment-plot": (lambda t, labels: enrichment_figure(t.head(12)), lambda f: f.enrichment),
     "overlap-plot": (overlap, lambda f: f.overlap),
     "conservation-plot": (conservation, lambda f: f.conservation),
@@ -101,7 +109,7 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
 SCHEMAS = {
     "lengths-by-split": SEQUENCES, "gene-types": GENE_TYPES,
     "lengths": SEQUENCES, "gc": SEQUENCES, "chromosomes": SEQUENCES, "metrics-plot": METRICS, "confusion": CONFUSION, "loss": HISTORY,
-    "by-length": METRICS, "calibration": CALIBRATION, "profile": PROFILE, "modes-plot": EDGES, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
+    "by-length": METRICS, "calibration": CALIBRATION, "profile": PROFILE, "modes-plot": EDGES, "faithfulness": FAITHFULNESS_CURVES, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
 }  # fmt: skip
 NUMBERS = (
     "metrics-plot",
@@ -109,6 +117,7 @@ NUMBERS = (
     "calibration",
     "profile",
     "modes-plot",
+    "faithfulness",
     "overlap-plot",
     "conservation-plot",
     "enrichment-plot",
@@ -147,6 +156,7 @@ def test_two_classes_draw_and_every_class_or_run_is_named(name, drawings):
         "roc": ["ERV"],
         "enrichment-plot": ["q ="],
         "modes-plot": ["default", "paper"],
+        "faithfulness": ["ALRW", "runs elsewhere"],
     }
     for word in named.get(name, ["ERV", "background"]):
         assert word in written

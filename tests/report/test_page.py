@@ -30,6 +30,7 @@ IDS = [
     "heads",
     "modes",
     "token-regions",
+    "faithfulness",
     "regions",
     "motifs",
     "sequences",

@@ -25,9 +25,13 @@ FAITHFULNESS = Schema(
             pl.Float64,
             "mean distance between the two curves, in probability of the predicted class; positive: the scores are better than the control",
         ),
-        "low": Column(pl.Float64, "lower end of its 95 % interval (whole groups resampled)", nullable=True),
+        "low": Column(
+            pl.Float64,
+            "lower end of its 95 % interval (whole groups resampled; for random weights, whole draws of a model)",
+            nullable=True,
+        ),
         "high": Column(pl.Float64, "upper end of that interval", nullable=True),
-        "p_value": Column(pl.Float64, "two-sided, signs of whole groups flipped"),
+        "p_value": Column(pl.Float64, "two-sided, signs of whole groups (draws) flipped"),
         "q_value": Column(pl.Float64, "Benjamini and Hochberg, over all rows of the table"),
         "model": Column(
             pl.String,

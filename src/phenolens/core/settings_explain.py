@@ -43,6 +43,23 @@ class ExplainSettings(Section):
         description="UCSC's name of the genome (hg38, mm39 ...), for the track hub and IGV; hg19 and hg38 are known by their chromosomes' lengths",
         pattern=r"^[A-Za-z0-9._-]+$",
     )
+    methods: tuple[Literal["alrw", "integrated_gradients", "gradient_x_input", "occlusion", "mutagenesis"], ...] = (
+        Field(
+            ("alrw", "integrated_gradients", "gradient_x_input", "occlusion"),
+            description="ways to score bases, compared on a sample; mutagenesis predicts three changed sequences per base",
+        )
+    )
+    sample: Positive = Field(
+        64, description="sequences per class, drawn with the seed, on which methods are compared and tested"
+    )
+    copies: Positive = Field(
+        2,
+        description="shuffled copies of each sampled sequence, whose letters replace its bases to see which ones matter",
+    )
+    permuted_labels: bool = Field(
+        False,
+        description="also train a model on permuted labels, whose scores must not matter (as long as one training)",
+    )
     batch_size: Positive = Field(64, description="sequences per step")
 
     @model_validator(mode="after")

@@ -18,7 +18,15 @@ from phenolens.core.errors import DataError
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.table import empty
 from phenolens.core.types import BaseScores
-from phenolens.explain.faithfulness_tables import SHARES, TRAINED, Key, area_table, curve_table, sanity_table
+from phenolens.explain.faithfulness_tables import (
+    RANDOM_WEIGHTS,
+    SHARES,
+    TRAINED,
+    Key,
+    area_table,
+    curve_table,
+    sanity_table,
+)
 from phenolens.explain.replacement import Control, control_ranking, packed, ranking, replaced, shuffled_copies, unpacked
 from phenolens.model.load import Loaded
 from phenolens.model.predict import predict
@@ -52,7 +60,7 @@ def faithfulness(
     Parameters
     ----------
     loaded : the trained classifier, of which all curves are.
-    sequences : columns sequence_id, sequence, label, group.
+    sequences : columns sequence_id, sequence, label, group; and draw, which model with random weights scored it, where there are several.
     scores : model -> its scores, one BaseScores a method, of the same sequences in any order; "trained" has those of `loaded`, others are sanity controls.
     shuffles : shuffled copies of each sequence; curves are averaged over them, and each has its own controls.
     resamples : of the bootstrap; 0 gives no intervals.
@@ -70,11 +78,14 @@ def faithfulness(
     if not rows.height:
         return Faithfulness(empty(FAITHFULNESS), empty(FAITHFULNESS_CURVES), empty(SANITY))
     curves = measured(loaded, rows["sequence"].to_list(), found, shuffles=shuffles, batch_size=batch_size, seed=seed)
-    groups, chance = rows["group"].to_numpy(), {"resamples": resamples, "seed": seed}
+    chance = {"resamples": resamples, "seed": seed}
+    units = dict.fromkeys(scores, rows["group"].to_numpy())
+    if RANDOM_WEIGHTS in scores and "draw" in rows.columns:
+        units[RANDOM_WEIGHTS] = rows["draw"].to_numpy()
     return Faithfulness(
-        area_table(curves, rows["label"].to_numpy(), groups, chance),
-        curve_table(curves, groups, chance),
-        sanity_table(found, groups, chance),
+        area_table(curves, rows["label"].to_numpy(), units, chance),
+        curve_table(curves, units, chance),
+        sanity_table(found, units, chance),
     )
 
 

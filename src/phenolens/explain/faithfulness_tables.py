@@ -11,7 +11,7 @@ from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVE
 from phenolens.core.stats import benjamini_hochberg, group_mean_intervals, sign_flip_p
 from phenolens.core.table import Schema, check, empty
 
-TRAINED = "trained"
+TRAINED, RANDOM_WEIGHTS, PERMUTED_LABELS = "trained", "random weights", "permuted labels"
 SHARES = np.array([0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5])
 CURVES = ("deletion", "insertion")
 
@@ -38,55 +38,55 @@ def area_between(curves: np.ndarray, control: np.ndarray) -> np.ndarray:
 
 
 def area_table(
-    curves: Mapping[Key, np.ndarray], labels: np.ndarray, groups: np.ndarray, chance: dict[str, int]
+    curves: Mapping[Key, np.ndarray], labels: np.ndarray, units: Mapping[str, np.ndarray], chance: dict[str, int]
 ) -> pl.DataFrame:
     """Return FAITHFULNESS: all classes together first, then each.
 
     Parameters
     ----------
     curves : key -> float (2, n, F), deletion and insertion.
-    labels, groups : (n,) of the sequences.
+    labels : (n,) of the sequences.
+    units : model -> (n,), what is independent where its scores are compared: groups of sequences, or draws of a model.
     chance : resamples and seed.
     """
-    names, areas = _comparisons(curves)
-    named = ("model", "method", "control", "curve")
     tables = [empty(FAITHFULNESS)]
     classes: list[str | None] = [None, *sorted(set(labels.tolist()))]
     for label in classes if len(classes) > 2 else classes[:1]:
         chosen = np.ones(len(labels), dtype=bool) if label is None else labels == label
-        values = areas[chosen]
-        low, high = group_mean_intervals(values, groups[chosen], **chance)
-        columns: dict[str, Any] = dict(zip(named, map(list, zip(*names, strict=True)), strict=True))
-        columns |= {"label": [label] * len(names), "n": [len(values)] * len(names)}
-        columns |= {"area": values.mean(axis=0), "low": low, "high": high}
-        columns["p_value"] = sign_flip_p(values, groups[chosen], seed=chance["seed"])
-        columns["q_value"] = columns["p_value"]
-        tables.append(_typed(columns, FAITHFULNESS))
+        for key, other, control in _comparisons(curves):
+            values = area_between(curves[key], curves[other])[chosen]
+            unit = units[key.model if other.model == TRAINED else other.model][chosen]
+            low, high = group_mean_intervals(values, unit, **chance)
+            p_values = sign_flip_p(values, unit, seed=chance["seed"])
+            constant = {**key._asdict(), "control": control, "label": label, "n": len(values)}
+            columns: dict[str, Any] = {name: [value] * len(CURVES) for name, value in constant.items()}
+            columns |= {"curve": CURVES, "area": values.mean(axis=0), "low": low, "high": high}
+            tables.append(_typed(columns | {"p_value": p_values, "q_value": p_values}, FAITHFULNESS))
     table = pl.concat(tables)
     return check(table.with_columns(q_value=benjamini_hochberg(table["p_value"].to_numpy())), FAITHFULNESS)
 
 
-def _comparisons(curves: Mapping[Key, np.ndarray]) -> tuple[list[tuple[str, str, str, str]], np.ndarray]:
-    """Return (model, method, control, curve) of every comparison, and float64 (n, comparisons) areas."""
+def _comparisons(curves: Mapping[Key, np.ndarray]) -> list[tuple[Key, Key, str]]:
+    """Return (scores, what they are compared with, its name), by the scores' order in the curves."""
     own = [key for key in curves if key.control is None]
-    pairs = [(key, key._replace(control=None), key.control) for key in curves if key.control is not None]
+    pairs = [(key._replace(control=None), key, key.control) for key in curves if key.control is not None]
     pairs += [
-        (other, key, other.method if other.model == key.model else other.model)
+        (key, other, other.method if other.model == key.model else other.model)
         for place, key in enumerate(own)
         for other in own[place + 1 :]
         if key.model == TRAINED and (other.model == TRAINED or other.method == key.method)
     ]
-    pairs.sort(key=lambda pair: own.index(pair[1]))
-    names = [(key.model, key.method, control, curve) for _, key, control in pairs for curve in CURVES]
-    return names, np.concatenate([area_between(curves[key], curves[other]) for other, key, _ in pairs], axis=1)
+    return sorted(pairs, key=lambda pair: own.index(pair[0]))
 
 
-def curve_table(curves: Mapping[Key, np.ndarray], groups: np.ndarray, chance: dict[str, int]) -> pl.DataFrame:
+def curve_table(
+    curves: Mapping[Key, np.ndarray], units: Mapping[str, np.ndarray], chance: dict[str, int]
+) -> pl.DataFrame:
     """Return FAITHFULNESS_CURVES, the mean curves; parameters as in `area_table`."""
     tables = [empty(FAITHFULNESS_CURVES)]
     for key, both in curves.items():
         for name, values in zip(CURVES, both, strict=True):
-            low, high = group_mean_intervals(values, groups, **chance)
+            low, high = group_mean_intervals(values, units[key.model], **chance)
             constant = {**key._asdict(), "curve": name, "n": len(values)}
             columns: dict[str, Any] = {column: [value] * len(SHARES) for column, value in constant.items()}
             columns |= {"share": SHARES, "mean": values.mean(axis=0), "low": low, "high": high}
@@ -95,14 +95,14 @@ def curve_table(curves: Mapping[Key, np.ndarray], groups: np.ndarray, chance: di
 
 
 def sanity_table(
-    scores: Mapping[tuple[str, str], np.ndarray], groups: np.ndarray, chance: dict[str, int]
+    scores: Mapping[tuple[str, str], np.ndarray], units: Mapping[str, np.ndarray], chance: dict[str, int]
 ) -> pl.DataFrame:
     """Return SANITY: how alike the scores of other models are to the trained one's.
 
     Parameters
     ----------
     scores : (model, method) -> float (n, L).
-    groups, chance : as in `area_table`.
+    units, chance : as in `area_table`.
     """
     tables = [empty(SANITY)]
     for (model, method), values in scores.items():
@@ -110,7 +110,7 @@ def sanity_table(
             continue
         alike = rank_correlation(values, scores[TRAINED, method])
         defined = ~np.isnan(alike)
-        low, high = group_mean_intervals(alike[defined, None], groups[defined], **chance)
+        low, high = group_mean_intervals(alike[defined, None], units[model][defined], **chance)
         columns = {
             "method": [method], "model": [model], "n": [int(defined.sum())],
             "correlation": [float(alike[defined].mean()) if defined.any() else None], "low": low, "high": high,

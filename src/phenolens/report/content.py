@@ -24,6 +24,7 @@ from phenolens.core.schemas import (
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
+from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_regions import REGION_CHANCE, SHOWN_HITS, SHOWN_SEQUENCES, TOKEN_REGIONS, TRACKS
 from phenolens.core.schemas_variants import (
     OVERLAYS,
@@ -56,6 +57,9 @@ SCHEMAS = {
     "profile": PROFILE,
     "heads": HEADS,
     "edges": EDGES,
+    "faithfulness": FAITHFULNESS,
+    "faithfulness_curves": FAITHFULNESS_CURVES,
+    "sanity": SANITY,
     "regions": REGIONS,
     "region_chance": REGION_CHANCE,
     "token_regions": TOKEN_REGIONS,
@@ -94,6 +98,7 @@ class PageContent:
     seeds, calibration : SEEDS and CALIBRATION.
     temperatures : run -> what `evaluate.calibration.temperatures` says of it.
     profile, heads, edges : PROFILE, HEADS, EDGES.
+    faithfulness, faithfulness_curves, sanity : FAITHFULNESS, FAITHFULNESS_CURVES, SANITY.
     regions, region_genes : REGIONS and REGION_GENES.
     region_chance, token_regions, tracks : REGION_CHANCE, TOKEN_REGIONS, TRACKS.
     shown_sequences, shown_hits : SHOWN_SEQUENCES, drawn letter by letter, and the SHOWN_HITS on them.
@@ -122,6 +127,9 @@ class PageContent:
     profile: pl.DataFrame | None = None
     heads: pl.DataFrame | None = None
     edges: pl.DataFrame | None = None
+    faithfulness: pl.DataFrame | None = None
+    faithfulness_curves: pl.DataFrame | None = None
+    sanity: pl.DataFrame | None = None
     regions: pl.DataFrame | None = None
     region_chance: pl.DataFrame | None = None
     token_regions: pl.DataFrame | None = None
@@ -168,6 +176,9 @@ class Facts:
     profile: pl.DataFrame
     heads: pl.DataFrame
     edges: pl.DataFrame
+    faithfulness: pl.DataFrame
+    faithfulness_curves: pl.DataFrame
+    sanity: pl.DataFrame
     regions: pl.DataFrame
     region_chance: pl.DataFrame
     token_regions: pl.DataFrame

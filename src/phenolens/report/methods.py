@@ -24,6 +24,7 @@ def methods(facts: Facts) -> Section:
         ("Model and training", _training(facts)),
         ("Evaluation", _evaluation(facts)),
         ("ALRW", _alrw(facts)),
+        ("Faithfulness", _faithfulness(facts)),
         ("Regions", _regions(facts)),
         ("Motifs", _motifs(facts)),
         ("Overlap and conservation", _controls(facts)),
@@ -101,6 +102,26 @@ def _alrw(facts: Facts) -> str:
         f"Average local representation weight (Du, Zhong & Liu, J Transl Med 2024): {layer}, the attention that the position from which the class is read pays "
         f"to each token is summed over heads and given to the bases that the token covers, {shared}; each sequence's scores are divided by their Euclidean "
         f"norm. The ALRW of a class is the mean over its sequences at each position. Explained: sequences of the {explained} split. Bases that no token covers have no score."
+    )
+
+
+def _faithfulness(facts: Facts) -> str:
+    found, settings = facts.faithfulness.filter(pl.col("label").is_null()), facts.settings
+    if not found.height:
+        return "Faithfulness was not tested."
+    shares = sorted(set(facts.faithfulness_curves["share"].to_list()))
+    others = sorted({str(model) for model in found["model"]} - {"trained"})
+    sanity = (
+        f" Sanity controls (Adebayo et al., NeurIPS 2018): scores of the same architecture with {text.listing(others)}, tested on the trained model."
+        if others
+        else ""
+    )
+    return (
+        f"For up to {text.plural(settings.explain.sample, 'sequence')} per class ({text.count(int(found['n'][0]))} in all), drawn with the seed, the {text.listing(f'{100 * share:g}' for share in shares if share)} % of bases with the "
+        "highest scores were replaced by the letters of a copy with shuffled dinucleotides (deletion), or put back into the copy (insertion), and the probability of the class predicted for the whole "
+        f"sequence was read; mean of {text.plural(settings.explain.copies, 'shuffle')}. Controls: the same ranks rotated along the sequence by a random distance, so that runs keep their lengths; the same number "
+        "of G/C and of A/T bases; random bases. The area between curves (trapezoids, divided by the range of shares) is the mean difference in probability; mean over sequences, 95 % intervals from "
+        f"{text.count(settings.evaluate.bootstrap)} resamples of whole groups, two-sided p-values from 9,999 random flips of the signs of whole groups, q-values by Benjamini and Hochberg over all comparisons.{sanity}"
     )
 
 

@@ -22,6 +22,7 @@ from phenolens.report.methods import methods
 from phenolens.report.sections_alrw import heads, modes
 from phenolens.report.sections_calibration import calibration
 from phenolens.report.sections_data import asked, data
+from phenolens.report.sections_faithfulness import faithfulness
 from phenolens.report.sections_length import length
 from phenolens.report.sections_meaning import conservation, overlap
 from phenolens.report.sections_performance import performance
@@ -44,6 +45,7 @@ STAGES = (
     heads,
     modes,
     token_regions,
+    faithfulness,
     regions,
     motifs,
     sequences,

@@ -7,6 +7,7 @@ import polars as pl
 from phenolens.report import estimates, text
 from phenolens.report.blocks import Block, Bullets, Cards, Section
 from phenolens.report.content import Facts
+from phenolens.report.sections_faithfulness import faithful
 from phenolens.report.sections_performance import random_run
 from phenolens.report.sections_quality import good
 from phenolens.report.sections_reading import significant
@@ -19,7 +20,12 @@ def summary(facts: Facts) -> Section:
         " and others" if len(facts.labels) > 6 else ""
     )
     asked = question or f"Can a DNA language model tell {classes} apart, and what does it look at?"
-    answer = [("How good", how_good(facts)), ("How honest", how_honest(facts)), ("What it reads", what_it_reads(facts))]
+    answer = [
+        ("How good", how_good(facts)),
+        ("How honest", how_honest(facts)),
+        ("What it reads", what_it_reads(facts)),
+        ("How faithful", faithful(facts)),
+    ]
     blocks: list[Block] = [Cards(_cards(facts)), Bullets(answer)]
     return Section("summary", "Summary", asked, blocks)
 
