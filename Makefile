@@ -21,7 +21,7 @@ lint: $(READY)
 	@$(BIN)/mypy
 
 bench: $(READY)
-	@test -n "$(DATA)" || { echo "phenolens: error: make bench needs data; run make bench DATA=FOLDER with herv/ltr7_copies.hg19.fa, genome/chr22.hg19.fa.gz and motifs/JASPAR2024_CORE.meme.gz"; exit 2; }
+	@test -n "$(DATA)" || { echo "phenolens: error: make bench needs data; run make bench DATA=FOLDER with herv/ltr7_copies.hg19.fa, genome/, annotation/ and motifs/JASPAR2024_CORE.meme.gz"; exit 2; }
 	@$(BIN)/python benchmarks/tokens.py
 	@$(BIN)/python benchmarks/leakage.py $(DATA) bench-run
 	@$(BIN)/python benchmarks/dataset.py bench-run/scale
@@ -30,6 +30,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/training.py bench-run/training
 	@$(BIN)/python benchmarks/predict.py bench-run/predict
 	@$(BIN)/python benchmarks/alrw.py bench-run/alrw
+	@$(BIN)/python benchmarks/regions.py $(DATA) bench-run/regions
 	@$(BIN)/python benchmarks/motifs.py $(DATA)/motifs/JASPAR2024_CORE.meme.gz
 
 $(READY): requirements.lock pyproject.toml

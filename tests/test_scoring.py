@@ -16,7 +16,7 @@ from phenolens.explain.alrw import alrw
 from phenolens.explain.profile import profile
 from phenolens.job import Job
 from phenolens.model.tokens import encode
-from phenolens.scoring import of_sequences, score, stored
+from phenolens.scoring import of_sequences, others, score, stored
 
 LENGTHS = [60, 5, 40, 64, 150, 12, 33, 90, 41, 70]
 
@@ -131,3 +131,19 @@ def test_a_class_that_cannot_be_read_has_no_rows_and_stops_nothing(tmp_path):
     for name in ("profile.tsv", "heads.tsv", "edges.tsv"):
         assert read(job_in(tmp_path), name)["label"].unique().to_list() == ["a"]
     assert pl.read_parquet(tmp_path / "explain" / "alrw.parquet").height == 6
+
+
+def test_scores_of_other_methods_are_looked_up_by_name(tmp_path):
+    job = job_in(tmp_path)
+    assert others(job) == []
+    rows = [("s1", "ism", [1.0, None, 3.0]), ("s1", "alrw", [9.0] * 3), ("s2", "ism", [-4.0]), ("s2", "grad", [0.5])]
+    table = pl.DataFrame(
+        rows, schema={"sequence_id": pl.String, "method": pl.String, "scores": pl.List(pl.Float32)}, orient="row"
+    )
+    folders.write_table(table, tmp_path / "explain" / "scores.parquet")
+    found = dict(others(job))
+    assert list(found) == ["grad", "ism"]
+    ism = found["ism"](pl.DataFrame({"sequence_id": ["s2", "s1", "s3"]}))
+    assert (ism.sequence_ids, ism.method) == (["s1", "s2"], "ism")
+    np.testing.assert_array_equal(ism.values, [[1, np.nan, 3], [-4, np.nan, np.nan]])
+    assert found["grad"](pl.DataFrame({"sequence_id": ["s1"]})).sequence_ids == []

@@ -12,7 +12,7 @@ from phenolens.browsing import Scored, write_tracks
 from phenolens.core.schemas import REGIONS
 from phenolens.core.table import empty
 from phenolens.job import Job
-from phenolens.scoring import method, of_sequences, score, stored
+from phenolens.scoring import method, of_sequences, others, score, stored
 from phenolens.trusting import write_faithfulness
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def explain(job: Job) -> None:
     write_faithfulness(job, model, rows)
     regions = _regions(job, model, rows)
     job.write(regions, "explain/regions.parquet")
-    write_tracks(job, rows, regions, [Scored(method(job), lambda some: of_sequences(job, some["sequence_id"]))])
+    own = Scored(method(job), lambda some: of_sequences(job, some["sequence_id"]))
+    write_tracks(job, rows, regions, [own, *(Scored(*other) for other in others(job))])
 
 
 def _regions(job: Job, model: "Loaded", rows: pl.DataFrame) -> pl.DataFrame:

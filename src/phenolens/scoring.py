@@ -3,7 +3,9 @@
 Nothing that is held grows with the number of sequences. Imports stand in the functions, so that a finished run answers at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from phenolens.explain.profile import Profile
     from phenolens.model.load import Loaded
 
-SCORES = "explain/alrw.parquet"
+SCORES, OTHERS = "explain/alrw.parquet", "explain/scores.parquet"
 _LIST = pl.List(pl.Float32)
 _SCHEMA: dict[str, Any] = {"sequence_id": pl.String, "label": pl.String, "split": pl.String, "scores": _LIST}
 HEAD_BASES = 512  # positions of the table of heads, as many as the paper's profile has
@@ -96,6 +98,22 @@ def of_sequences(job: Job, sequence_ids: pl.Series) -> BaseScores:
     wanted = pl.col("sequence_id").is_in(sequence_ids.implode())
     found = pl.scan_parquet(job.folder / SCORES).filter(wanted).select("sequence_id", "scores").collect()
     return BaseScores(found["sequence_id"].to_list(), _values(found["scores"]), method(job))
+
+
+def others(job: Job) -> list[tuple[str, Callable[[pl.DataFrame], BaseScores]]]:
+    """Return (name, how to look up the scores of some rows of SEQUENCES) of every method but ALRW whose scores the stage has written."""
+    path = job.folder / OTHERS
+    if not path.exists():
+        return []
+    names = pl.scan_parquet(path).select(pl.col("method").unique().sort()).collect()["method"].to_list()
+    own = (method(job), "alrw")
+    return [(name, partial(_others_of, path, name)) for name in names if name not in own]
+
+
+def _others_of(path: Path, name: str, rows: pl.DataFrame) -> BaseScores:
+    wanted = (pl.col("method") == name) & pl.col("sequence_id").is_in(rows["sequence_id"].implode())
+    found = pl.scan_parquet(path).filter(wanted).select("sequence_id", "scores").collect()
+    return BaseScores(found["sequence_id"].to_list(), _values(found["scores"]), name)
 
 
 def _table(rows: pl.DataFrame, values: np.ndarray, lengths: np.ndarray) -> pl.DataFrame:

@@ -127,7 +127,19 @@ def tracks(facts: Facts) -> Section:
         words("File in explain/", "file"), words("Class", "label"), words("Score", "method"), counts("Bases with a value", "bases"),
         counts("In several sequences (mean)", "several"),
     )  # fmt: skip
-    blocks: list[Block] = [Paragraph(how), Paragraph(f"{overlap} Alternative alleles are in no track.")]
+    blocks: list[Block] = [
+        Paragraph(how),
+        Paragraph(f"{overlap} Alternative alleles are in no track.{_sampled(table)}"),
+    ]
     if table.height:
         blocks.append(Table("tracks", "Mean score per base of the genome, one bigWig file a class.", table, columns))
     return Section("tracks", title, lead, blocks)
+
+
+def _sampled(table: pl.DataFrame) -> str:
+    several = table["method"].n_unique() > 1
+    return (
+        " Methods besides ALRW were computed on a sample of the sequences, so their tracks are shorter."
+        if several
+        else ""
+    )
