@@ -50,7 +50,8 @@ MAY_IMPORT = {
     "pretraining": {"core", "io", "dataset", "model"},
     "simulate": {"core"},
     "cli": {"core", "pipeline", "check", "download", "cli_models"},
-    "cli_models": {"core", "classify", "comparing", "pretraining"},
+    "cli_models": {"core", "classify", "comparing", "pretraining", "scanning"},
+    "scanning": {"core", "io", "annotate"},
     "__init__": {"explain"},
 }
 MAY_LOAD_LATE = {

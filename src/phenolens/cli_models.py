@@ -1,4 +1,4 @@
-"""The commands that work with models outside a study: predict, compare, pretrain, models."""
+"""The commands that work outside a study: predict, compare, pretrain, models, scan-motifs."""
 
 import sys
 from pathlib import Path
@@ -128,3 +128,46 @@ def models() -> None:
 
     for line in classify.known_models():
         print(line)
+
+
+@tools.command("scan-motifs", short_help="find known motifs in any sequences")
+def scan_motifs(
+    sequences: Annotated[
+        Path,
+        typer.Argument(metavar="SEQUENCES.fa", help="FASTA, plain or gzip; - is standard input", show_default=False),
+    ],
+    motifs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="MEME, JASPAR, TRANSFAC or HOCOMOCO file, FILE#TAXON, or jaspar:2024#vertebrates (default: the built-in JASPAR vertebrates)",
+            show_default=False,
+        ),
+    ] = None,
+    p: Annotated[float, typer.Option("--p", min=0, max=1, help="largest p-value of a hit")] = 1e-4,
+    background: Annotated[
+        str,
+        typer.Option(help="sequences, motifs (as their file states), nrdb (FIMO's), or e.g. 0.3,0.2,0.2,0.3"),
+    ] = "sequences",
+    one_strand: Annotated[bool, typer.Option("--one-strand", help="not the reverse complement")] = False,
+    fimo: Annotated[
+        bool,
+        typer.Option(
+            "--fimo", help="columns, 1-based places, digits and q-values of FIMO 5 (default: 0-based, half-open)"
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help=".tsv or .parquet (default: TSV to standard output)", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """phenolens scan-motifs sequences.fa > hits.tsv
+
+    Find known motifs in any sequences, on both strands, with FIMO's exact p-values.
+    """
+    from phenolens import scanning
+
+    options = scanning.ScanOptions(p, background, not one_strand, fimo)
+    scanning.write_hits(scanning.scan_file(sequences, motifs, options), out or sys.stdout.buffer)

@@ -11,12 +11,14 @@ from phenolens.core.errors import SettingsError
 from phenolens.core.schemas import GENES
 from phenolens.core.study import Study
 from phenolens.core.table import empty
+from phenolens.core.types import Motif
 from phenolens.io.choice import parse_features
 from phenolens.io.chromosomes import check_lengths, listed, reconcile, renaming
 from phenolens.io.fasta import read_fasta
 from phenolens.io.genes import read_genes
 from phenolens.io.genome import GenomeFile, open_genome
 from phenolens.io.intervals import count_intervals, features, genes_as_intervals
+from phenolens.io.jaspar_database import jaspar_named
 from phenolens.io.labelled import read_labelled
 from phenolens.io.labelled_files import BESIDE_FASTA, bare
 from phenolens.io.motifs import read_motifs
@@ -208,6 +210,21 @@ def open_inputs(study: Study) -> Iterator[Inputs]:
         yield Inputs(study, genome)
 
 
+def read_study_motifs(study: Study) -> list[Motif]:
+    """Return the motifs that the study names: `FILE`, `FILE#TAXON,TAXON`, or `jaspar:RELEASE` of the installed pyjaspar, likewise; none without a name.
+
+    Raises
+    ------
+    InputError : as the readers; pyjaspar or the release is not there.
+    """
+    name = study.settings.annotate.motifs
+    return read_motifs(_motif_file(study, name), parse_features(name)) if name else []
+
+
+def _motif_file(study: Study, name: str) -> Path:
+    return jaspar_named(name) or study.path(name)
+
+
 def read_annotation(inputs: Inputs) -> list[str]:
     """Return one line for every file of the annotate stage, after reading it, so that a wrong one is found before training.
 
@@ -216,7 +233,7 @@ def read_annotation(inputs: Inputs) -> list[str]:
     InputError : as the readers.
     """
     study, settings = inputs.study, inputs.study.settings.annotate
-    lines = [f"motifs: {len(read_motifs(study.path(settings.motifs)))} in {settings.motifs}"] if settings.motifs else []
+    lines = [f"motifs: {len(read_study_motifs(study))} in {settings.motifs}"] if settings.motifs else []
     lines += [f"feature {name}: {table.height} intervals" for name, table in inputs.features().items()]
     for name, path in settings.signals.items():
         with read_signal(study.path(path)) as signal:
@@ -250,7 +267,8 @@ def _labelled_files(path: Path) -> list[Path]:
 def annotate_files(study: Study) -> list[Path]:
     """Return every file that the annotate stage reads, each once."""
     settings = study.settings.annotate
-    names = [settings.motifs, settings.genes, *settings.features.values(), *settings.signals.values()]
+    names = [settings.genes, *settings.features.values(), *settings.signals.values()]
     names += [source.file for source in settings.scored.values()]
     names += [*settings.variants, settings.depth]
-    return list(dict.fromkeys(study.path(name) for name in names if name))
+    motifs = [_motif_file(study, settings.motifs)] if settings.motifs else []
+    return list(dict.fromkeys([*motifs, *(study.path(name) for name in names if name)]))

@@ -8,7 +8,7 @@ import polars as pl
 from phenolens.core.schemas import CONSERVATION, REGION_SCORES
 from phenolens.core.study import class_order
 from phenolens.core.table import empty
-from phenolens.inputs import open_inputs
+from phenolens.inputs import open_inputs, read_study_motifs
 from phenolens.job import Job
 from phenolens.variation import annotate_variants
 
@@ -46,10 +46,9 @@ def _motifs(job: Job, sequences: pl.DataFrame, regions: pl.DataFrame) -> tuple[p
     """Return (HITS in the regions, ENRICHMENT of each class that is not matched background)."""
     from phenolens.annotate.contrasts import motif_enrichment
     from phenolens.annotate.pvalues import background
-    from phenolens.io.motifs import read_motifs
 
     settings = job.settings.annotate
-    motifs = read_motifs(job.study.path(settings.motifs or ""))
+    motifs = read_study_motifs(job.study)
     matched = set(job.settings.dataset.background)
     labels = class_order(job.settings, sequences["label"])
     control = sequences.filter(pl.col("label").is_in(matched)) if matched else sequences

@@ -33,12 +33,12 @@ def test_one_motif_from_every_format(tmp_path, kind, ending, packed):
     [
         (
             "\nchr1\t1\t5\n",
-            ", line 2: begins with 'chr1 1 5'; expected 'MEME version 4', a JASPAR '>' or a TRANSFAC AC or ID line",
+            ", line 2: begins with 'chr1 1 5'; expected 'MEME version 4', a JASPAR or HOCOMOCO '>' or a TRANSFAC AC or ID line",
         ),
         (
             "<?xml version='1.0'?>\n<MEME>\n",
             (
-                ", line 1: begins with '<?xml version='1.0'?>'; expected 'MEME version 4', a JASPAR '>' or a TRANSFAC AC or ID line; "
+                ", line 1: begins with '<?xml version='1.0'?>'; expected 'MEME version 4', a JASPAR or HOCOMOCO '>' or a TRANSFAC AC or ID line; "
                 "save the motifs in MEME's minimal text format"
             ),
         ),

@@ -57,3 +57,11 @@ def test_bad_file(content, sentence):
     with pytest.raises(InputError) as caught:
         parsed(content)
     assert str(caught.value) == f"m.transfac{sentence}"
+
+
+def test_class_family_and_taxon_of_a_jaspar_file():
+    comments = "CC  tax_group:vertebrates\nCC  tf_family:PAS domain factors\nCC  tf_class:Basic helix-loop-helix factors (bHLH)\nXX\n"
+    (motif,) = parsed(ARNT.replace("//\n", comments + "//\n")).motifs
+    assert (motif.tf_class, motif.tf_family) == ("Basic helix-loop-helix factors (bHLH)", "PAS domain factors")
+    assert motif.tax_group == "vertebrates"
+    assert parsed(ARNT).motifs[0].tf_class is None

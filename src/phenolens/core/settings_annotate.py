@@ -31,7 +31,10 @@ class ScoreSettings(Section):
 class AnnotateSettings(Section):
     """What the high-score regions are."""
 
-    motifs: str | None = Field("demo:jaspar_vertebrates.meme.gz", description="motif file (MEME text format)")
+    motifs: str | None = Field(
+        "demo:jaspar_vertebrates.meme.gz",
+        description="motif file: MEME text, JASPAR, TRANSFAC, HOCOMOCO or JASPAR's SQLite; `FILE#vertebrates` takes one taxon where the file tells it; `jaspar:2024#vertebrates`: of the installed pyjaspar",
+    )
     motif_p: Share = Field(1e-4, description="largest p-value of a motif hit")
     genes: str | None = Field(None, description="GFF3 or GTF of genes, same build as the genome")
     features: dict[str, str] = Field({}, description="further interval files to overlap with: name = file")

@@ -26,12 +26,16 @@ class Motif(NamedTuple):
     motif_id, name : as in the file; name is None where there is none.
     matrix : float64 (w, 4), probability of A, C, G, T at each of w positions; rows sum to 1.
     sites : number of sites it was made from; None where the file does not say.
+    tf_class, tf_family, tax_group : of its transcription factor, as JASPAR names them; None where unknown.
     """
 
     motif_id: str
     name: str | None
     matrix: np.ndarray
     sites: float | None
+    tf_class: str | None = None
+    tf_family: str | None = None
+    tax_group: str | None = None
 
 
 class Genome(Protocol):

@@ -1,6 +1,7 @@
 """What all motif formats share: rows of four numbers become a checked probability matrix."""
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,12 +31,12 @@ class Row(NamedTuple):
     values: list[float]
 
 
-def numbers(path: str | Path, line: int, cells: Sequence[str]) -> list[float]:
+def numbers(path: str | Path, line: int, cells: Sequence[str], *, signed: bool = False) -> list[float]:
     """Return the cells as numbers.
 
     Raises
     ------
-    InputError : a cell is no number, is negative, or is not finite.
+    InputError : a cell is no number, is negative unless `signed`, or is not finite.
     """
     values = []
     for cell in cells:
@@ -43,8 +44,10 @@ def numbers(path: str | Path, line: int, cells: Sequence[str]) -> list[float]:
             value = float(cell)
         except ValueError:
             raise InputError(path, f"has '{cell}' in a matrix", expected="a number", line=line) from None
-        if not 0 <= value < float("inf"):
-            raise InputError(path, f"has {cell} in a matrix", expected="a number >= 0", line=line)
+        if not (isfinite(value) and (signed or value >= 0)):
+            raise InputError(
+                path, f"has {cell} in a matrix", expected="a number" if signed else "a number >= 0", line=line
+            )
         values.append(value)
     return values
 

@@ -58,4 +58,13 @@ def _motif(path: str | Path, record: Sequence[tuple[int, list[str]]]) -> Motif:
     rows = [Row(n, numbers(path, n, words[1:5])) for n, words in record if words[0].isdigit()]
     if not rows:
         raise InputError(path, f"motif {identifier} has no counts", expected="lines '01 4 16 0 0' after P0", line=line)
-    return Motif(identifier, name, *from_counts(path, rows))
+    comments = [words[1:] for _, words in record if words[0] == "CC"]
+    kinds = (_comment(comments, tag) for tag in ("tf_class", "tf_family", "tax_group"))
+    return Motif(identifier, name, *from_counts(path, rows), *kinds)
+
+
+def _comment(comments: Sequence[Sequence[str]], tag: str) -> str | None:
+    """Return what a comment `CC tf_family:PAS domain factors` of a JASPAR file says; None where there is none."""
+    texts = (" ".join(words) for words in comments)
+    found = [text.removeprefix(f"{tag}:").strip(" ;") for text in texts if text.startswith(f"{tag}:")]
+    return found[0] or None if found else None
