@@ -24,7 +24,8 @@ CLI = [sys.executable, "-c", "from phenolens.cli import main; main()"]
 PROMISED = [
     "dataset/sequences.parquet", "dataset/quality.json", "train/run-0/model.safetensors", "train/run-0/config.json",
     "evaluate/predictions.parquet", "evaluate/metrics.tsv", "explain/alrw.parquet", "explain/regions.bed",
-    "explain/alrw.element.bw", "annotate/hits.tsv", "annotate/enrichment.tsv", "annotate/overlap.tsv",
+    "explain/alrw.element.bw", "explain/tracks.tsv", "explain/igv_session.xml", "explain/token_regions.tsv", "explain/region_chance.tsv",
+    "annotate/hits.tsv", "annotate/enrichment.tsv", "annotate/overlap.tsv",
     "annotate/conservation.tsv", "report/index.html", "manifest.json",
 ]  # fmt: skip
 

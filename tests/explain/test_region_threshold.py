@@ -3,7 +3,7 @@
 import numpy as np
 import oracles
 import pytest
-from test_regions import explain, scores_of, table_of
+from region_tables import explain, scores_of, table_of
 from tiny import random_sequences, tiny_loaded
 
 from phenolens.explain.alrw import alrw
