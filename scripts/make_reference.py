@@ -15,6 +15,7 @@ from phenolens.core.schemas_alrw import ALRW_TABLES
 from phenolens.core.schemas_attribution import ATTRIBUTION_TABLES
 from phenolens.core.schemas_evaluate import EVALUATE_TABLES
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_TABLES
+from phenolens.core.schemas_layers import LAYERS_TABLES
 from phenolens.core.schemas_predict import classes_schema
 from phenolens.core.schemas_regions import REGION_TABLES
 from phenolens.core.schemas_variants import VARIANT_TABLES
@@ -86,6 +87,7 @@ def tables_page() -> str:
         *ATTRIBUTION_TABLES,
         *FAITHFULNESS_TABLES,
         *REGION_TABLES,
+        *LAYERS_TABLES,
         *VARIANT_TABLES,
         predictions_schema(["<class>"]),
         classes_schema(["<class>"]),

@@ -22,6 +22,7 @@ from phenolens.core.schemas import (
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
+from phenolens.core.schemas_layers import LAYERS
 from phenolens.core.schemas_regions import REGION_CHANCE, TOKEN_REGIONS, TRACKS
 from phenolens.core.schemas_variants import (
     OVERLAYS,
@@ -64,6 +65,8 @@ MEANING = {
     "explain/igv_session.xml": "session for the browser IGV: opens all tracks at the best region",
     "explain/hub/hub.txt": "track hub for UCSC's browser: put the folder hub on a web server and give UCSC this file's address",
     "explain/hub/genomes.txt": "part of the track hub: which genome",
+    "explain/layers.tsv": "what a linear probe reads from every layer, before and after fine-tuning",
+    "explain/projection.parquet": "sequences in two dimensions: layers before and after fine-tuning, and 6-mer counts",
     "annotate/hits.tsv": "every motif hit in the regions",
     "annotate/enrichment.tsv": "motifs found in more regions of one class than of the others",
     "annotate/overlap.tsv": "overlap of the regions with genes and other features, beside matched controls",
@@ -113,6 +116,8 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         history=_history(folder / "train"),
         model=folders.read_json(folder / "train" / "model.json"),
         **read_evaluation(folder),
+        layers=_tsv(folder / "explain" / "layers.tsv", LAYERS),
+        projection=_parquet(folder / "explain" / "projection.parquet"),
         profile=_tsv(folder / "explain" / "profile.tsv", PROFILE),
         heads=_tsv(folder / "explain" / "heads.tsv", HEADS),
         edges=_tsv(folder / "explain" / "edges.tsv", EDGES),
@@ -179,6 +184,10 @@ def _tsv(path: Path, schema: Schema) -> pl.DataFrame | None:
     if not path.exists():
         return None
     return pl.read_csv(path, separator="\t", schema={name: column.dtype for name, column in schema.columns.items()})
+
+
+def _parquet(path: Path) -> pl.DataFrame | None:
+    return pl.read_parquet(path) if path.exists() else None
 
 
 def _history(train: Path) -> pl.DataFrame:

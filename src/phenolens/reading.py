@@ -10,6 +10,7 @@ import polars as pl
 
 from phenolens.browsing import Scored, write_tracks
 from phenolens.core.schemas import REGIONS
+from phenolens.core.study import class_order
 from phenolens.core.table import empty
 from phenolens.job import Job
 from phenolens.scoring import method, of_sequences, others, score, stored
@@ -40,6 +41,9 @@ def explain(job: Job) -> None:
     job.write(regions, "explain/regions.parquet")
     own = Scored(method(job), lambda some: of_sequences(job, some["sequence_id"]))
     write_tracks(job, rows, regions, [own, *(Scored(*other) for other in others(job))])
+    write_tracks(job, rows, regions, [Scored(method(job), lambda some: of_sequences(job, some["sequence_id"]))])
+    if settings.layers:
+        _layers(job, model)
 
 
 def _regions(job: Job, model: "Loaded", rows: pl.DataFrame) -> pl.DataFrame:
@@ -65,3 +69,22 @@ def _regions(job: Job, model: "Loaded", rows: pl.DataFrame) -> pl.DataFrame:
     threshold = thresholds[settings.region_rule]
     found = (find_regions(scores, some, settings, threshold=threshold) for some, scores in stored(job, rows))
     return pl.concat([empty(REGIONS), *found])
+
+
+def _layers(job: Job, trained: "Loaded") -> None:
+    """Model as it was and as it is -> what a probe reads from every layer, and pictures of the layers."""
+    from phenolens.explain.layers import layer_tables
+    from phenolens.model.load import load
+
+    settings, sequences = job.settings, job.table("dataset/sequences.parquet")
+    labels = class_order(settings, sequences["label"])
+    learning = sequences.filter(pl.col("split") == "train")["sequence"].to_list()
+    states = {
+        "before": lambda: load(job.study.model, labels, settings.train, settings.seed, learning),
+        "after": lambda: trained,
+    }
+    job.progress.step(0, 1, "explain: layers before and after fine-tuning")
+    chance = {"resamples": settings.evaluate.bootstrap, "seed": settings.seed}
+    made = layer_tables(states, sequences, settings.explain, **chance)
+    job.write(made.layers, "explain/layers.tsv")
+    job.write(made.projection, "explain/projection.parquet")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from phenolens.evaluate.weighted import prepare, rank, ranking_scores, weighted_metrics
+from phenolens.core.ranking import rank, ranking_scores
+from phenolens.evaluate.weighted import prepare, weighted_metrics
 
 
 def slow_ece(truth: np.ndarray, p: np.ndarray, weights: np.ndarray) -> float:
@@ -117,7 +118,7 @@ def test_ranking_does_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPat
     weights = np.random.default_rng(2).integers(0, 3, (50, 60)).astype(float)
     ranking = rank(truth == 1, p[:, 1], np.arange(60))
     whole = ranking_scores(ranking, weights)
-    monkeypatch.setattr("phenolens.evaluate.weighted.BLOCK_CELLS", 61)
+    monkeypatch.setattr("phenolens.core.ranking.BLOCK_CELLS", 61)
     np.testing.assert_array_equal(ranking_scores(ranking, weights), whole)
 
 

@@ -21,6 +21,7 @@ from phenolens.core.schemas import (
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
+from phenolens.core.schemas_layers import LAYERS, PROJECTION
 from phenolens.core.schemas_regions import REGION_CHANCE, SHOWN_HITS, SHOWN_SEQUENCES, TOKEN_REGIONS, TRACKS
 from phenolens.core.schemas_variants import (
     OVERLAYS,
@@ -621,6 +622,41 @@ def quality(labels):
     }
 
 
+def layers(classes, rng):
+    """LAYERS of four layers that hold more and more after fine-tuning, and of counts and chance."""
+    rows = []
+    for metric, guess in (("balanced_accuracy", 1 / classes), ("auroc_macro", 0.5), ("silhouette", 0.0)):
+        for pooling in ("mean", "reading"):
+            for layer in range(5):
+                before = guess + 0.3 * (1 - guess) * rng.uniform(0.8, 1)
+                after = before + 0.1 * (1 - guess) * layer
+                for state, value in (("before", before), ("after", after), ("change", after - before)):
+                    rows.append((state, pooling, layer, metric, value, value - 0.05, value + 0.04, 240, None))
+        rows.append(
+            ("6-mers", None, None, metric, guess + 0.4 * (1 - guess), guess + 0.3 * (1 - guess), 0.9, 240, None)
+        )
+        if metric != "silhouette":
+            rows.append(("chance", None, None, metric, guess, None, None, 240, None))
+    return table(LAYERS, rows)
+
+
+def projection(dna, rng):
+    """PROJECTION of the held-out sequences: one cloud per class."""
+    held = dna.filter(pl.col("split") != "train").head(200)
+    codes = held["label"].rank("dense").to_numpy() - 1
+    rows = []
+    for space, layer, method in (
+        ("6-mers", None, "svd"),
+        ("6-mers", None, "tsne"),
+        ("before", 4, "tsne"),
+        ("after", 4, "tsne"),
+        ("after", 4, "pca"),
+    ):
+        x, y = rng.normal(size=(2, held.height)) + 3 * codes * (space == "after")
+        rows += [(i, space, layer, method, a, b) for i, a, b in zip(held["sequence_id"], x, y, strict=True)]
+    return table(PROJECTION, rows)
+
+
 def fake_study(classes=2, n=1200, seed=7):
     """PageContent of a made-up run with this many classes and sequences."""
     rng = np.random.default_rng(seed)
@@ -664,6 +700,8 @@ def fake_study(classes=2, n=1200, seed=7):
         temperatures=temperatures(),
         confusion=confusion(guesses, labels),
         comparison=table(COMPARISON, [("vote", "k-mer logistic", "test", "auroc_macro", 0.07, 0.03, 0.11, None, 240)]),
+        layers=layers(classes, np.random.default_rng(seed)),
+        projection=projection(dna, np.random.default_rng(seed)),
         profile=profile(labels, rng),
         heads=heads(labels, rng),
         edges=edges(labels, rng),

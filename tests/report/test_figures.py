@@ -25,6 +25,7 @@ from phenolens.core.schemas import (
 from phenolens.core.schemas_alrw import EDGES
 from phenolens.core.schemas_evaluate import CALIBRATION
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_CURVES
+from phenolens.core.schemas_layers import LAYERS
 from phenolens.core.table import empty
 from phenolens.report.content import HISTORY, tidy
 from phenolens.report.figures import blank, colour, dash, distributions, styled, svg
@@ -39,6 +40,7 @@ from phenolens.report.figures_data import (
     natural_order,
 )
 from phenolens.report.figures_faithfulness import faithfulness_figure
+from phenolens.report.figures_layers import layers_figure
 from phenolens.report.figures_performance import (
     by_length_figure,
     confusion_figure,
@@ -99,6 +101,7 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
     "loss": (lambda t, labels: loss_figure(t), lambda f: f.history),
     "by-length": (by_length, bins),
     "calibration": (calibration, lambda f: one_run(f.calibration)),
+    "layers-plot": (lambda t, labels: layers_figure(t), lambda f: f.layers),
     "profile": (profile_figure, lambda f: f.profile),
     "modes-plot": (lambda t, labels: edges_figure(t), lambda f: f.edges),
     "faithfulness": (faithfulness, lambda f: f.faithfulness_curves),
@@ -109,12 +112,13 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
 SCHEMAS = {
     "lengths-by-split": SEQUENCES, "gene-types": GENE_TYPES,
     "lengths": SEQUENCES, "gc": SEQUENCES, "chromosomes": SEQUENCES, "metrics-plot": METRICS, "confusion": CONFUSION, "loss": HISTORY,
-    "by-length": METRICS, "calibration": CALIBRATION, "profile": PROFILE, "modes-plot": EDGES, "faithfulness": FAITHFULNESS_CURVES, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
+    "by-length": METRICS, "calibration": CALIBRATION, "layers-plot": LAYERS, "profile": PROFILE, "modes-plot": EDGES, "faithfulness": FAITHFULNESS_CURVES, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
 }  # fmt: skip
 NUMBERS = (
     "metrics-plot",
     "by-length",
     "calibration",
+    "layers-plot",
     "profile",
     "modes-plot",
     "faithfulness",
@@ -153,6 +157,7 @@ def test_two_classes_draw_and_every_class_or_run_is_named(name, drawings):
         "loss": ["training", "validation"],
         "by-length": ["AUROC"],
         "calibration": ["as predicted", "after temperature 1.37"],
+        "layers-plot": ["before fine-tuning", "after fine-tuning", "6-mer counts", "guessing"],
         "roc": ["ERV"],
         "enrichment-plot": ["q ="],
         "modes-plot": ["default", "paper"],

@@ -26,6 +26,7 @@ IDS = [
     "performance",
     "calibration",
     "length",
+    "layers",
     "alrw",
     "heads",
     "modes",

@@ -1,8 +1,9 @@
 """Settings of the explain stage: what the model reads, base by base, and how far that can be trusted."""
 
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from phenolens.core.section import NotNegative, Positive, Section
 
@@ -61,6 +62,32 @@ class ExplainSettings(Section):
         description="also train a model on permuted labels, whose scores must not matter (as long as one training)",
     )
     batch_size: Positive = Field(64, description="sequences per step")
+    layers: bool = Field(True, description="what a linear probe reads from every layer, before and after fine-tuning")
+    layer_splits: tuple[Literal["train", "validation", "test"], ...] = Field(
+        ("validation", "test"),
+        description="sequences that are probed; features of sequences that were trained on already hold their class",
+    )
+    layer_sample: Positive = Field(
+        1000,
+        description="sequences that are probed at most, drawn with the seed as evenly as can be over class and split",
+    )
+    probe_folds: Annotated[int, Field(ge=2)] = Field(
+        5, description="parts of the probe's cross-validation, whole groups each"
+    )
+    projections: tuple[Literal["pca", "tsne", "umap"], ...] = Field(
+        ("pca", "tsne"), description="pictures of the layers in two dimensions; umap needs umap-learn"
+    )
+    projection_layers: tuple[int, ...] = Field(
+        (-1,), description="layers that are projected: 0 = embeddings, 1 = first layer, -1 = last"
+    )
+    projection_sample: Positive = Field(500, description="sequences that are projected at most")
+
+    @field_validator("projections")
+    @classmethod
+    def _installed(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if "umap" in names and find_spec("umap") is None:
+            raise ValueError("umap is not installed: pip install umap-learn, or leave it out")
+        return names
 
     @model_validator(mode="after")
     def _enough_shuffles(self) -> "ExplainSettings":

@@ -107,12 +107,12 @@ def read(model: Any, ids: torch.Tensor, mask: torch.Tensor, layer: Which = -1) -
             remedy=_OTHERS,
         )
     if layer == "rollout":
-        row = _weights(model, ids, mask)
+        row = read_shares(model, ids, mask)
         for one in reversed(layers):
             row = (row + _mixed(one, row).mean(dim=1)) / 2
         return Reading(row[:, None], logits)
     if _reads_mean(model):
-        return Reading(_mixed(layers[0], _weights(model, ids, mask)), logits)
+        return Reading(_mixed(layers[0], read_shares(model, ids, mask)), logits)
     return Reading(layers[0].of(_position(model, ids, mask)), logits)
 
 
@@ -145,15 +145,22 @@ def _position(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
     A causal classifier of transformers reads the last token that is not padding, so a tokenizer that ends every sequence with
     end-of-text, where this is also the padding, is read one token earlier.
     """
-    if model.config.model_type in _FIRST:
+    kind = model.config.model_type
+    # all causal classifiers of transformers have their head in `score`
+    if kind in _FIRST or (kind not in _LAST and not hasattr(model, "score")):
         return mask.argmax(dim=1)
     pad = model.config.pad_token_id
     real = mask if pad is None else (ids != pad).long()
     return (torch.arange(ids.shape[1], device=ids.device) * real).argmax(dim=1)
 
 
-def _weights(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return float32 (B, T), the share of each token's state in what the class is read from."""
+def read_shares(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return float32 (B, T), the share of each token's state in what the class is read from: 1 for the reading token, or 1 / tokens for all.
+
+    Parameters
+    ----------
+    model, ids, mask : as in `read`.
+    """
     if _reads_mean(model):
         return mask.float() / mask.sum(dim=1, keepdim=True)
     place = torch.arange(ids.shape[1], device=ids.device)

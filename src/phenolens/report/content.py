@@ -25,6 +25,7 @@ from phenolens.core.schemas import (
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
+from phenolens.core.schemas_layers import LAYERS, PROJECTION
 from phenolens.core.schemas_regions import REGION_CHANCE, SHOWN_HITS, SHOWN_SEQUENCES, TOKEN_REGIONS, TRACKS
 from phenolens.core.schemas_variants import (
     OVERLAYS,
@@ -54,6 +55,8 @@ SCHEMAS = {
     "comparison": COMPARISON,
     "seeds": SEEDS,
     "calibration": CALIBRATION,
+    "layers": LAYERS,
+    "projection": PROJECTION,
     "profile": PROFILE,
     "heads": HEADS,
     "edges": EDGES,
@@ -97,6 +100,7 @@ class PageContent:
     comparison : COMPARISON.
     seeds, calibration : SEEDS and CALIBRATION.
     temperatures : run -> what `evaluate.calibration.temperatures` says of it.
+    layers, projection : LAYERS and PROJECTION.
     profile, heads, edges : PROFILE, HEADS, EDGES.
     faithfulness, faithfulness_curves, sanity : FAITHFULNESS, FAITHFULNESS_CURVES, SANITY.
     regions, region_genes : REGIONS and REGION_GENES.
@@ -124,6 +128,8 @@ class PageContent:
     seeds: pl.DataFrame | None = None
     calibration: pl.DataFrame | None = None
     temperatures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    layers: pl.DataFrame | None = None
+    projection: pl.DataFrame | None = None
     profile: pl.DataFrame | None = None
     heads: pl.DataFrame | None = None
     edges: pl.DataFrame | None = None
@@ -173,6 +179,8 @@ class Facts:
     seeds: pl.DataFrame
     calibration: pl.DataFrame
     temperatures: Mapping[str, Mapping[str, Any]]
+    layers: pl.DataFrame
+    projection: pl.DataFrame
     profile: pl.DataFrame
     heads: pl.DataFrame
     edges: pl.DataFrame

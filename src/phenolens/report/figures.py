@@ -208,6 +208,7 @@ def svg(figure: Figure, *, name: str, label: str) -> str:
     body = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
     body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
     body = re.sub(r'\b(d|x|y|points)="[^"]*"', lambda m: re.sub(r"-?\d+\.\d+", _two_decimals, m[0]), body)
+    body = re.sub(r"M ([\d.]+ [\d.]+) \s*L \1 ", r"M\1h0", body)  # dots: strokes without length
     body = re.sub(r"font(?:-family)?: ([^;\"]*?)(?:'DejaVu Sans'[^;\"]*)", _font, body)
     body = re.sub(r"#[0-9a-f]{6}\b", lambda m: _VARIABLES.get(m[0], m[0]), body)
     body = re.sub(r"\n\s*", "\n", body)

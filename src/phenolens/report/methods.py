@@ -6,6 +6,7 @@ from phenolens.report import text
 from phenolens.report.blocks import Block, Bullets, Column, Section, Table
 from phenolens.report.content import Facts
 from phenolens.report.methods_dataset import dataset_text, split_text
+from phenolens.report.methods_layers import layers_text
 from phenolens.report.methods_variants import variants_text
 
 CUTS = {
@@ -23,6 +24,7 @@ def methods(facts: Facts) -> Section:
         ("Groups and split", split_text(facts)),
         ("Model and training", _training(facts)),
         ("Evaluation", _evaluation(facts)),
+        ("Layers", layers_text(facts)),
         ("ALRW", _alrw(facts)),
         ("Faithfulness", _faithfulness(facts)),
         ("Regions", _regions(facts)),

@@ -23,6 +23,7 @@ from phenolens.report.sections_alrw import heads, modes
 from phenolens.report.sections_calibration import calibration
 from phenolens.report.sections_data import asked, data
 from phenolens.report.sections_faithfulness import faithfulness
+from phenolens.report.sections_layers import layers
 from phenolens.report.sections_length import length
 from phenolens.report.sections_meaning import conservation, overlap
 from phenolens.report.sections_performance import performance
@@ -41,6 +42,7 @@ STAGES = (
     performance,
     calibration,
     length,
+    layers,
     alrw,
     heads,
     modes,
