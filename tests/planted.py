@@ -135,6 +135,7 @@ min_bin = 10
 [explain]
 splits = ["train", "validation", "test"]
 times_min = 5
+projections = ["pca"]
 sample = 20
 copies = 1
 [annotate]

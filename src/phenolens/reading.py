@@ -41,7 +41,6 @@ def explain(job: Job) -> None:
     job.write(regions, "explain/regions.parquet")
     own = Scored(method(job), lambda some: of_sequences(job, some["sequence_id"]))
     write_tracks(job, rows, regions, [own, *(Scored(*other) for other in others(job))])
-    write_tracks(job, rows, regions, [Scored(method(job), lambda some: of_sequences(job, some["sequence_id"]))])
     if settings.layers:
         _layers(job, model)
 
