@@ -18,6 +18,7 @@ def test_the_built_in_chromosome_is_of_hg19():
         assert assembly_of(genome.lengths) == "hg19"
 
 
+@pytest.mark.shared_data
 def test_every_chromosome_of_hg38_as_a_vcf_header_has_it():
     if not VCF.exists():
         pytest.skip("shared/data is not here")
