@@ -19,6 +19,8 @@ _LLAMA = {**_BERT, "num_key_value_heads": 1}
 KINDS = {
     "bert": _BERT,
     "roberta": {**_BERT, "max_position_embeddings": 80},
+    "camembert": {**_BERT, "max_position_embeddings": 80},
+    "xlm-roberta": {**_BERT, "max_position_embeddings": 80},
     "electra": _BERT,
     "albert": {**_BERT, "embedding_size": 16},
     "esm": {**_BERT, "position_embedding_type": "rotary", "token_dropout": False, "mask_token_id": 19},
@@ -27,13 +29,16 @@ KINDS = {
     "roformer": {**_BERT, "embedding_size": 16},
     "megatron-bert": _BERT,
     "deberta-v2": {**_BERT, "relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_buckets": 8},
+    "deberta": {**_BERT, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
     "big_bird": {**_BERT, "attention_type": "original_full"},
     "gpt2": {"n_layer": 3, "n_embd": 16, "n_head": 2, "scale_attn_by_inverse_layer_idx": True},
     "gpt_neox": {**_BERT, "rotary_pct": 0.5},
     "llama": _LLAMA,
     "mistral": {**_LLAMA, "sliding_window": 5},
+    "mixtral": {**_LLAMA, "num_local_experts": 2},
+    "qwen2": _LLAMA,
 }
-CAUSAL = ("gpt2", "gpt_neox", "llama", "mistral")
+CAUSAL = ("gpt2", "gpt_neox", "llama", "mistral", "mixtral", "qwen2")
 PADDINGS = ("left", "right")
 
 
@@ -46,7 +51,10 @@ def classifier(kind, **changes):
         model = AutoModelForSequenceClassification.from_config(config).eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
-            if any(part in name for part in ("query", "key", "c_attn", "qkv", "q_proj", "k_proj", "q_lin", "k_lin")):
+            if any(
+                part in name
+                for part in ("query", "key", "c_attn", "qkv", "q_proj", "k_proj", "q_lin", "k_lin", "in_proj")
+            ):
                 weight.mul_(100)
     return model
 
