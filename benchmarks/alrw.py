@@ -1,13 +1,13 @@
 """How fast is ALRW, in how much memory, beside the reference's recipe on the same sequences and weights; and what it costs beyond `predict`.
 
     python benchmarks/alrw.py OUT                 bert-small's sizes (4 layers of 128), 2,000 sequences
-    python benchmarks/alrw.py OUT --full          DNABERT's sizes (12 layers of 768), random weights, 48 sequences
+    python benchmarks/alrw.py OUT --full          DNABERT's sizes (12 layers of 768), random weights, 32 sequences
 
 Lengths are those of the herv preset: log-normal, median 420 bases, 150 to 8,000; cut to the paper's first 300 and last 212 6-mers.
 Recipe: eager attention, output_attentions = True for all layers, rows padded to 512 tokens as its vectors are, batches of 32 (8 with
 --full), Python loops over positions; only the vectors of a batch are kept, which is kinder than keeping (n, heads, 512, 512). A second
-recipe pads to the longest row of a batch instead. Ours: `alrw` with mode = "paper", which must give the same numbers (the largest
-difference is printed), then `predict`, and `alrw` as the explain stage runs it (every head, both modes, bands by group).
+recipe pads to the longest row of a batch instead. Ours: `alrw_blocks` with mode = "paper", which must give the same numbers (the largest
+difference is printed), then `predict`, and ALRW as the explain stage runs it (every head, both modes, bands by group).
 Each side runs in a process of its own, whose wall and CPU time (without loading) and peak memory the system counts; memory is also given beyond that
 of the loaded model, which both need. One machine, one run; on a busy one CPU time says more.
 """
@@ -28,7 +28,7 @@ LABELS = ("background", "element")
 SMALL = {"num_hidden_layers": 4, "hidden_size": 128, "num_attention_heads": 4, "intermediate_size": 256}
 FULL = {"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072}
 ROW, K = 512, 6
-REPEATS = 3
+REPEATS, TURN = 3, 300  # turns, and sequences in each, of what ALRW costs beyond predict
 
 
 class Used(NamedTuple):
@@ -47,7 +47,7 @@ def main(out: Path, full: bool, n: int, batch: int) -> None:
     sides = {
         "recipe, rows of 512": part("recipe", out, str(batch), "512"),
         "recipe, padded to the longest": part("recipe", out, str(batch), "longest"),
-        "phenolens alrw": part("alrw", out),
+        "phenolens": part("alrw", out),
         "phenolens predict": part("predict", out),
     }
     for name, used in sides.items():
@@ -56,7 +56,7 @@ def main(out: Path, full: bool, n: int, batch: int) -> None:
             f"peak {used.peak:6.0f} MB, beyond the model {used.peak - used.loaded:6.0f} MB",
             flush=True,
         )
-    ours = sides["phenolens alrw"]
+    ours = sides["phenolens"]
     for name in list(sides)[:2]:
         theirs = sides[name]
         print(
@@ -169,22 +169,24 @@ def by_position(values: np.ndarray, texts: list[str]) -> np.ndarray:
         count = len(text) - K + 1
         kmers = [*range(min(300, count)), *range(max(count - 212, 0), count)][: ROW - 2]
         bases = [*kmers, *range(kmers[-1] + 1, kmers[-1] + K)][:ROW]
-        for position, base in enumerate(bases):
-            if base not in bases[:position]:
-                vectors[i, position] = values[i, base]
+        there, first = np.unique(bases, return_index=True)
+        vectors[i, first] = values[i, there]
     return vectors
 
 
 def scored(out: Path) -> None:
-    """Score with `alrw`."""
-    from phenolens.explain.alrw import alrw
+    """Score block by block; like the recipe, keep vectors of 512 positions only."""
+    from phenolens.explain.alrw import Options, alrw_blocks
     from phenolens.model.load import load_folder
 
     loaded, texts = load_folder(out / "model"), sequences(out)
     started, memory = now()
-    found = alrw(loaded, [str(i) for i in range(len(texts))], texts, mode="paper")
+    vectors = np.full((len(texts), ROW), np.nan)
+    for block in alrw_blocks(loaded, [str(i) for i in range(len(texts))], texts, Options(mode="paper")):
+        here = slice(block.first, block.first + len(block.logits))
+        vectors[here] = by_position(block.scores.values, texts[here])
     timed(started, memory)
-    np.save(out / "alrw.npy", by_position(found.values, texts))
+    np.save(out / "alrw.npy", vectors)
 
 
 def classified(out: Path) -> None:
@@ -199,13 +201,13 @@ def classified(out: Path) -> None:
 
 
 def overhead(out: Path) -> None:
-    """Print how much longer ALRW takes than `predict`, in turns in one process, in CPU seconds."""
+    """Print how much longer ALRW takes than `predict`, in turns in one process, on at most 300 sequences."""
     from phenolens.explain.alrw import Options, alrw_blocks
     from phenolens.explain.profile import Profile
     from phenolens.model.load import load_folder
     from phenolens.model.predict import predict
 
-    loaded, texts = load_folder(out / "model"), sequences(out)
+    loaded, texts = load_folder(out / "model"), sequences(out)[:TURN]
     names, labels = [str(i) for i in range(len(texts))], [LABELS[i % 2] for i in range(len(texts))]
 
     def all_of_it() -> None:
@@ -219,8 +221,8 @@ def overhead(out: Path) -> None:
 
     work: dict[str, Any] = {
         "predict": lambda: predict(loaded, texts),
-        "alrw": lambda: list(alrw_blocks(loaded, names, texts, Options())),
-        "alrw as the stage runs it": all_of_it,
+        "ALRW": lambda: [block.first for block in alrw_blocks(loaded, names, texts, Options())],
+        "ALRW as the stage runs it": all_of_it,
     }
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
     for _ in range(REPEATS):
@@ -254,6 +256,6 @@ if __name__ == "__main__":
         main(
             given.out,
             given.full,
-            given.sequences or (48 if given.full else 2000),
+            given.sequences or (32 if given.full else 2000),
             given.batch or (8 if given.full else 32),
         )

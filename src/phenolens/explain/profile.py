@@ -16,6 +16,7 @@ from phenolens.core.table import check
 from phenolens.core.types import BaseScores
 
 CELLS = 1 << 24  # sums of resamples, over all classes and positions: with more positions there are fewer resamples
+ROWS = 1024  # sequences added at once: each may be a group, which has a weight in every resample
 FEWEST = 100  # resamples; where there is no room for them there is no band
 
 
@@ -55,6 +56,11 @@ class Profile:
         labels, groups : n classes and groups.
         """
         values = values.reshape(len(values), self.sums.shape[1], -1)[..., : self.sums.shape[2]]
+        for at in range(0, len(values), ROWS):
+            here = slice(at, at + ROWS)
+            self._add(values[here], labels[here], groups[here])
+
+    def _add(self, values: np.ndarray, labels: Sequence[str], groups: Sequence[str]) -> None:
         names, code = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
         keys = np.array([_key(name) for name in names.tolist()], dtype=np.uint64)
         weights = self._weights(keys)  # (R, G)
