@@ -20,6 +20,7 @@ from phenolens.core.schemas import (
     STATISTICS,
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
+from phenolens.core.schemas_attribution import AGREEMENT, COMPLETENESS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_layers import LAYERS
@@ -53,6 +54,9 @@ MEANING = {
     "explain/alrw.parquet": "per-base scores of every explained sequence",
     "explain/profile.tsv": "mean score per class and position, and by the other mode's arithmetic where it is defined",
     "explain/heads.tsv": "mean score from every attention head alone, per class and position",
+    "explain/scores.parquet": "per-base scores of a sample of the explained sequences by every method",
+    "explain/agreement.tsv": "how far the methods agree, two by two",
+    "explain/completeness.tsv": "what integrated gradients add up to, beside what they should",
     "explain/edges.tsv": "scores by the paper's arithmetic and ours near both ends of the sequences",
     "explain/faithfulness.tsv": "whether the bases with high scores matter to the model: areas between curves, with intervals",
     "explain/faithfulness_curves.tsv": "the mean deletion and insertion curves",
@@ -120,6 +124,8 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         projection=_parquet(folder / "explain" / "projection.parquet"),
         profile=_tsv(folder / "explain" / "profile.tsv", PROFILE),
         heads=_tsv(folder / "explain" / "heads.tsv", HEADS),
+        agreement=_tsv(folder / "explain" / "agreement.tsv", AGREEMENT),
+        completeness=_tsv(folder / "explain" / "completeness.tsv", COMPLETENESS),
         edges=_tsv(folder / "explain" / "edges.tsv", EDGES),
         **_read_regions(settings, folder),
         faithfulness=_tsv(folder / "explain" / "faithfulness.tsv", FAITHFULNESS),

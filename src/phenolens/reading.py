@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from phenolens.attributing import attribute
 from phenolens.browsing import Scored, write_tracks
 from phenolens.core.schemas import REGIONS
 from phenolens.core.study import class_order
@@ -36,7 +37,7 @@ def explain(job: Job) -> None:
         token_regions(model.rule, texts, rows["label"].to_list(), rows["group"].to_list(), **chance),
         "explain/token_regions.tsv",
     )
-    write_faithfulness(job, model, rows)
+    write_faithfulness(job, model, *attribute(job, model, rows))
     regions = _regions(job, model, rows)
     job.write(regions, "explain/regions.parquet")
     own = Scored(method(job), lambda some: of_sequences(job, some["sequence_id"]))

@@ -19,6 +19,7 @@ from phenolens.core.schemas import (
     STATISTICS,
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
+from phenolens.core.schemas_attribution import AGREEMENT, COMPLETENESS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_layers import LAYERS, PROJECTION
@@ -361,6 +362,28 @@ def faithfulness(labels):
         "faithfulness_curves": table(FAITHFULNESS_CURVES, curves),
         "sanity": table(SANITY, sanity),
     }
+
+
+def agreement(labels):
+    pairs = (
+        ("alrw", "integrated_gradients", False, 0.31, 0.22),
+        ("alrw", "occlusion", False, 0.24, 0.19),
+        ("integrated_gradients", "occlusion", True, 0.52, 0.41),
+    )
+    rows = [
+        (*pair[:2], label, pair[2], 64 if label else 128, pair[3], pair[3] - 0.05, pair[3] + 0.05, pair[4], pair[4] - 0.03, pair[4] + 0.03)
+        for pair in pairs
+        for label in (None, *labels)
+    ]  # fmt: skip
+    return table(AGREEMENT, rows)
+
+
+def completeness(labels, rng):
+    rows = []
+    for i in range(24):
+        score, nothing, gap = rng.normal(3, 1), rng.normal(0, 0.3), rng.normal(0, 0.01)
+        rows.append((f"s{i}", labels[i % len(labels)], "mask", score, nothing, score - nothing - gap, gap))
+    return table(COMPLETENESS, rows)
 
 
 def regions(sequences, rng):
@@ -706,6 +729,8 @@ def fake_study(classes=2, n=1200, seed=7):
         heads=heads(labels, rng),
         edges=edges(labels, rng),
         **faithfulness(labels),
+        agreement=agreement(labels),
+        completeness=completeness(labels, rng),
         regions=found,
         region_chance=region_chance(labels),
         token_regions=token_regions(labels, np.random.default_rng(seed + 2)),

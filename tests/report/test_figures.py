@@ -23,12 +23,14 @@ from phenolens.core.schemas import (
     SEQUENCES,
 )
 from phenolens.core.schemas_alrw import EDGES
+from phenolens.core.schemas_attribution import AGREEMENT
 from phenolens.core.schemas_evaluate import CALIBRATION
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_CURVES
 from phenolens.core.schemas_layers import LAYERS
 from phenolens.core.table import empty
 from phenolens.report.content import HISTORY, tidy
 from phenolens.report.figures import blank, colour, dash, distributions, styled, svg
+from phenolens.report.figures_agreement import agreement_figure
 from phenolens.report.figures_alrw import edges_figure
 from phenolens.report.figures_calibration import calibration_figure
 from phenolens.report.figures_data import (
@@ -51,6 +53,7 @@ from phenolens.report.figures_performance import (
 )
 from phenolens.report.figures_quality import gene_type_figure, nearest_figure, split_length_figure
 from phenolens.report.figures_reading import enrichment_figure, expected_figure, profile_figure
+from phenolens.report.sections_agreement import METHODS
 from phenolens.report.sections_statistics import place_blocks
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -105,6 +108,10 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
     "profile": (profile_figure, lambda f: f.profile),
     "modes-plot": (lambda t, labels: edges_figure(t), lambda f: f.edges),
     "faithfulness": (faithfulness, lambda f: f.faithfulness_curves),
+    "agreement-plot": (
+        lambda t, labels: agreement_figure(t.filter(pl.col("label").is_null()), METHODS),
+        lambda f: f.agreement,
+    ),
     "enrichment-plot": (lambda t, labels: enrichment_figure(t.head(12)), lambda f: f.enrichment),
     "overlap-plot": (overlap, lambda f: f.overlap),
     "conservation-plot": (conservation, lambda f: f.conservation),
@@ -112,7 +119,7 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
 SCHEMAS = {
     "lengths-by-split": SEQUENCES, "gene-types": GENE_TYPES,
     "lengths": SEQUENCES, "gc": SEQUENCES, "chromosomes": SEQUENCES, "metrics-plot": METRICS, "confusion": CONFUSION, "loss": HISTORY,
-    "by-length": METRICS, "calibration": CALIBRATION, "layers-plot": LAYERS, "profile": PROFILE, "modes-plot": EDGES, "faithfulness": FAITHFULNESS_CURVES, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
+    "by-length": METRICS, "calibration": CALIBRATION, "layers-plot": LAYERS, "profile": PROFILE, "modes-plot": EDGES, "agreement-plot": AGREEMENT, "faithfulness": FAITHFULNESS_CURVES, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
 }  # fmt: skip
 NUMBERS = (
     "metrics-plot",
@@ -122,6 +129,7 @@ NUMBERS = (
     "profile",
     "modes-plot",
     "faithfulness",
+    "agreement-plot",
     "overlap-plot",
     "conservation-plot",
     "enrichment-plot",
@@ -162,6 +170,7 @@ def test_two_classes_draw_and_every_class_or_run_is_named(name, drawings):
         "enrichment-plot": ["q ="],
         "modes-plot": ["default", "paper"],
         "faithfulness": ["ALRW", "runs elsewhere"],
+        "agreement-plot": ["ALRW (attention)", "occlusion", "0.31", "22 %"],
     }
     for word in named.get(name, ["ERV", "background"]):
         assert word in written

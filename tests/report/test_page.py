@@ -30,6 +30,7 @@ IDS = [
     "alrw",
     "heads",
     "modes",
+    "agreement",
     "token-regions",
     "faithfulness",
     "regions",

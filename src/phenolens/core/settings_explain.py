@@ -61,6 +61,10 @@ class ExplainSettings(Section):
         False,
         description="also train a model on permuted labels, whose scores must not matter (as long as one training)",
     )
+    both_strands: bool = Field(
+        False,
+        description="methods on the sample score both strands of a sequence and take the mean of a base and its partner",
+    )
     batch_size: Positive = Field(64, description="sequences per step")
     layers: bool = Field(True, description="what a linear probe reads from every layer, before and after fine-tuning")
     layer_splits: tuple[Literal["train", "validation", "test"], ...] = Field(

@@ -23,6 +23,7 @@ from phenolens.core.schemas import (
     predictions_schema,
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
+from phenolens.core.schemas_attribution import AGREEMENT, COMPLETENESS
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_layers import LAYERS, PROJECTION
@@ -63,6 +64,8 @@ SCHEMAS = {
     "faithfulness": FAITHFULNESS,
     "faithfulness_curves": FAITHFULNESS_CURVES,
     "sanity": SANITY,
+    "agreement": AGREEMENT,
+    "completeness": COMPLETENESS,
     "regions": REGIONS,
     "region_chance": REGION_CHANCE,
     "token_regions": TOKEN_REGIONS,
@@ -103,6 +106,7 @@ class PageContent:
     layers, projection : LAYERS and PROJECTION.
     profile, heads, edges : PROFILE, HEADS, EDGES.
     faithfulness, faithfulness_curves, sanity : FAITHFULNESS, FAITHFULNESS_CURVES, SANITY.
+    agreement, completeness : AGREEMENT and COMPLETENESS.
     regions, region_genes : REGIONS and REGION_GENES.
     region_chance, token_regions, tracks : REGION_CHANCE, TOKEN_REGIONS, TRACKS.
     shown_sequences, shown_hits : SHOWN_SEQUENCES, drawn letter by letter, and the SHOWN_HITS on them.
@@ -136,6 +140,8 @@ class PageContent:
     faithfulness: pl.DataFrame | None = None
     faithfulness_curves: pl.DataFrame | None = None
     sanity: pl.DataFrame | None = None
+    agreement: pl.DataFrame | None = None
+    completeness: pl.DataFrame | None = None
     regions: pl.DataFrame | None = None
     region_chance: pl.DataFrame | None = None
     token_regions: pl.DataFrame | None = None
@@ -187,6 +193,8 @@ class Facts:
     faithfulness: pl.DataFrame
     faithfulness_curves: pl.DataFrame
     sanity: pl.DataFrame
+    agreement: pl.DataFrame
+    completeness: pl.DataFrame
     regions: pl.DataFrame
     region_chance: pl.DataFrame
     token_regions: pl.DataFrame

@@ -26,6 +26,7 @@ def methods(facts: Facts) -> Section:
         ("Evaluation", _evaluation(facts)),
         ("Layers", layers_text(facts)),
         ("ALRW", _alrw(facts)),
+        ("Other methods", _attributions(facts)),
         ("Faithfulness", _faithfulness(facts)),
         ("Regions", _regions(facts)),
         ("Motifs", _motifs(facts)),
@@ -105,6 +106,23 @@ def _alrw(facts: Facts) -> str:
         f"to each token is summed over heads and given to the bases that the token covers, {shared}; each sequence's scores are divided by their Euclidean "
         f"norm. The ALRW of a class is the mean over its sequences at each position. Explained: sequences of the {explained} split. Bases that no token covers have no score."
     )
+
+
+def _attributions(facts: Facts) -> str:
+    table, settings = facts.completeness, facts.settings.explain
+    if not facts.agreement.height:
+        return "Bases were scored by one method only."
+    said = (
+        f"At most {text.plural(settings.sample, 'sequence')} of each class were scored by {text.listing(settings.methods)}. What is explained is the logit of the predicted class minus the mean of the other logits. "
+        "Scores of tokens are spread evenly over their bases and added up. Agreement: Spearman's rank correlation over the bases of a sequence, and the share of the highest tenth of bases in common"
+    )
+    said += "; mean of both strands." if settings.both_strands else "."
+    if table.height:
+        said += (
+            " Integrated gradients (Sundararajan et al., ICML 2017) run from masked tokens, special tokens in place, by Gauss-Legendre sums of 16 points, twice as many as long as more than 2 % of the "
+            "difference is missing, at most 256."
+        )
+    return said
 
 
 def _faithfulness(facts: Facts) -> str:

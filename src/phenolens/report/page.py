@@ -19,6 +19,7 @@ from phenolens.report.content import Facts, PageContent, tidy
 from phenolens.report.figures import svg
 from phenolens.report.glossary import TERMS, glossary
 from phenolens.report.methods import methods
+from phenolens.report.sections_agreement import agreement
 from phenolens.report.sections_alrw import heads, modes
 from phenolens.report.sections_calibration import calibration
 from phenolens.report.sections_data import asked, data
@@ -46,6 +47,7 @@ STAGES = (
     alrw,
     heads,
     modes,
+    agreement,
     token_regions,
     faithfulness,
     regions,
