@@ -5,7 +5,10 @@ from matplotlib.figure import Figure
 
 from phenolens.report.figures import SOFT, blank, colour, dash, lines_behind, styled
 
-_NAMES = {"default": "default: divided by the tokens that cover the base", "paper": "paper: divided by k at the end, too"}
+_NAMES = {
+    "default": "default: divided by the tokens that cover the base",
+    "paper": "paper: divided by k at the end, too",
+}
 
 
 @styled
