@@ -3,9 +3,10 @@
     python benchmarks/pathogenicity.py FOLDER [--rows 70000000] [--regions 10000] [--controls 1000]
 
 Makes FOLDER/scores.tsv.gz in AlphaMissense's format once (bgzip; exons of 150 bases all over the human genome, three rows a base) and a tenth of it; delete
-FOLDER afterwards (about 1.5 GB). Each side runs in a process of its own: seconds and peak memory are its own. Ours: make the index, then read the rows of the
-regions' sequences, means, matched controls and the list of harmful substitutions. bedtools: `bedtools map -c 5 -o mean`
-on the tenth, written as BED of the same scores; no controls, no list. Both means are compared.
+FOLDER afterwards (about 1.2 GB). Each side runs in a process of its own: seconds and peak memory are its own. Ours: make the index (first time only), then read
+the rows of the regions' sequences, means, matched controls and the list of harmful substitutions; in-order: the same without an index;
+on the tenth also the means alone, of the rows in the regions.
+bedtools: `bedtools map -c 5 -o mean` on the tenth, written as BED of the same scores; no controls, no list. Both means are compared.
 """
 
 import argparse
@@ -127,33 +128,44 @@ def _filled(schema, columns):
     return pl.DataFrame([pl.Series(n, columns.get(n, [None] * rows), dtype=c.dtype) for n, c in schema.columns.items()])
 
 
-def ours(folder: Path, name: str, options: argparse.Namespace, *, within_tenth: bool) -> None:
+def alone_in_its_sequence(regions: pl.DataFrame, sequences: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the same regions, each as its whole sequence: only their own rows are read, as bedtools counts."""
+    length = (pl.col("end") - pl.col("start")).cast(pl.Int64)
+    alone = regions.with_columns(sequence_start=pl.lit(0, dtype=pl.Int64), sequence_end=length)
+    own = regions.select("start", "end").rename({"start": "own", "end": "own_end"})
+    tight = pl.concat([sequences, own], how="horizontal").with_columns(start="own", end="own_end")
+    tight = tight.with_columns(sequence=pl.lit("A").repeat_by(pl.col("end") - pl.col("start")).list.join(""))
+    return alone, tight.drop("own", "own_end")
+
+
+def ours(folder: Path, options: argparse.Namespace) -> None:
     """Annotate and print the times of the parts."""
-    regions, sequences = asked(folder, options.rows, options.regions, within_tenth=within_tenth)
+    name = "scores.tsv.gz" if options.step in ("all", "in-order") else "tenth.tsv.gz"
+    means_only, indexes = options.step == "means", None if options.step == "in-order" else folder / "indexes"
+    regions, sequences = asked(folder, options.rows, options.regions, within_tenth=name.startswith("tenth"))
+    if means_only:
+        regions, sequences = alone_in_its_sequence(regions, sequences)
     path = folder / name
     begun = time.perf_counter()
     layout = find_layout(path)
-    had = usable_index(path, layout, None)
-    index = usable_index(path, layout, folder / "indexes")
+    usable_index(path, layout, indexes)
     indexed = time.perf_counter()
     here = placed(regions, sequences)
     file = ScoreFile(path, layout, list(CHROMS))
     used = [0]
 
     def tables():
-        for batch in file.rows(here.ground, folder / "indexes"):
+        for batch in file.rows(here.ground, indexes):
             used[0] += batch.table.height
             yield batch.table
 
-    found = pathogenicity(here, tables(), scores="am", threshold=0.5, controls=options.controls, seed=1)
+    controls, threshold = (1, None) if means_only else (options.controls, 0.5)
+    found = pathogenicity(here, tables(), scores="am", threshold=threshold, controls=controls, seed=1)
     done = time.perf_counter()
     found.regions.select("region_id", "mean").write_csv(folder / f"ours-{name}.csv")
-    print(
-        f"ours, {name}: index {indexed - begun:.1f} s ({'beside' if had else index}), annotation {done - indexed:.1f} s"
-    )
-    print(
-        f"  {used[0]:,} rows used, {found.variants.height:,} harmful substitutions listed, {options.controls} sets of controls"
-    )
+    print(f"ours, {options.step}: index {indexed - begun:.1f} s, annotation {done - indexed:.1f} s")
+    counts = f"{used[0]:,} rows used, {found.variants.height:,} harmful substitutions listed"
+    print(f"  {counts}, {controls} sets of controls", flush=True)
 
 
 def bedtools(folder: Path, options: argparse.Namespace) -> None:
@@ -209,17 +221,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=70_000_000)
     parser.add_argument("--regions", type=int, default=10_000)
     parser.add_argument("--controls", type=int, default=1000)
-    parser.add_argument("--step", choices=["make", "all", "tenth", "bedtools"])
+    parser.add_argument("--step", choices=["make", "all", "in-order", "tenth", "means", "bedtools"])
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     if options.step == "make":
         make(options.folder, options.rows)
-    elif options.step == "all":
-        ours(options.folder, "scores.tsv.gz", options, within_tenth=False)
-    elif options.step == "tenth":
-        ours(options.folder, "tenth.tsv.gz", options, within_tenth=True)
     elif options.step == "bedtools":
         bedtools(options.folder, options)
+    elif options.step is not None:
+        ours(options.folder, options)
     else:
         begun = time.perf_counter()
         if not (options.folder / "scores.tsv.gz").exists():
@@ -229,7 +239,7 @@ def main() -> None:
         print(
             f"{options.rows:,} rows, {size / 1e6:.0f} MB; {options.regions:,} regions of 20-60 bases in sequences of {SEQUENCE}"
         )
-        for step in ("all", "all", "tenth", "bedtools"):
+        for step in ("all", "all", "in-order", "tenth", "means", "bedtools"):
             alone(step, options)
         compare(options.folder)
 

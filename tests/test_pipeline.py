@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pybigtools
 import pytest
@@ -18,6 +19,8 @@ import torch
 from planted import MOTIF, STUDY, write_planted
 from transformers import BertConfig, BertForSequenceClassification
 
+from phenolens.model.load import load_folder
+from phenolens.model.predict import predict
 from phenolens.model.vocabulary import kmer_vocabulary
 
 CLI = [sys.executable, "-c", "from phenolens.cli import main; main()"]
@@ -150,6 +153,28 @@ def test_single_variants_are_read_where_the_regions_lie(finished):
         ("alleles.vcf", "variants"),
         ("depth", "depth"),
     ]
+
+
+def test_the_model_sees_a_substitution_on_the_strand_that_it_reads(finished):
+    variants = pl.read_csv(finished / "annotate" / "pathogenic_variants.tsv", separator="\t", infer_schema_length=None)
+    sequences = pl.read_parquet(finished / "dataset" / "sequences.parquet").select(
+        "sequence_id", "strand", "sequence", pl.col("start").alias("first")
+    )
+    asked = (
+        variants.drop_nulls("model_change")
+        .sort(pl.col("model_change").abs(), descending=True)
+        .join(sequences, on="sequence_id")
+    )
+    model, other = load_folder(finished / "train" / "run-0"), str.maketrans("ACGTacgt", "TGCAtgca")
+    for strand in "+-":
+        for row in asked.filter(strand=strand).head(3).iter_rows(named=True):
+            forward = row["sequence"] if strand == "+" else row["sequence"].translate(other)[::-1]
+            at = row["start"] - row["first"]
+            assert forward[at].upper() == row["ref"]
+            put = forward[:at] + row["alt"] + forward[at + 1 :]
+            texts = [text if strand == "+" else text.translate(other)[::-1] for text in (forward, put)]
+            p = predict(model, texts)[:, model.labels.index(row["label"])].astype(float)
+            assert row["model_change"] == pytest.approx(np.diff(np.log(p / (1 - p)))[0], abs=2e-3)
 
 
 def test_a_finished_run_is_kept_to_the_byte_and_the_second(planted, finished):

@@ -130,6 +130,13 @@ def test_a_mean_at_the_threshold_reaches_it(sequences_of, regions_of):
     assert HARMFUL not in none.classes["measure"].to_list()
 
 
+def test_rounding_of_sums_keeps_no_mean_below_its_threshold(sequences_of, regions_of):
+    sequences = sequences_of([{"sequence_id": "s", "sequence": "A" * 900, "chrom": "chr1", "start": 0}])
+    regions = regions_of(sequences, [("s", at, at + 4) for at in range(0, 900, 9)])
+    rows = [("chr1", base, "C", 0.7 if base % 9 < 4 else 0.1 + base / 3000) for base in range(900)]
+    assert run(regions, sequences, [scored(rows)], threshold=0.7).regions["harmful"].all()
+
+
 def test_planted_harm_is_found_and_its_absence_is_not(genome, scores, regions_of, random_places):
     sequences, generator = genome
     regions = regions_of(sequences, random_places(generator, sequences, 150, widths=(12, 13)))

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from phenolens.annotate.measures import Placed, against_controls, by_letter
-from phenolens.annotate.running import ratios, running
+from phenolens.annotate.running import Sums, ratios, running
 from phenolens.core.schemas_variants import PATHOGENIC_VARIANTS, PATHOGENICITY, REGION_PATHOGENICITY, SCORED
 from phenolens.core.table import check, empty
 
@@ -55,14 +55,11 @@ def pathogenicity(
     threshold : score from which a substitution, and the mean of a region, is called harmful; None calls none.
     controls, seed : sets of matched control regions, and the generator's seed.
     """
-    values, listed = _collect(here, rows, threshold)
-    known = ~np.isnan(values)
-    number = known.sum(axis=1)
-    sums = running(np.nansum(values, axis=1), number)
-    bases = running(number > 0, np.ones(len(number), dtype=np.int64))
+    track, listed = _collect(here, rows, threshold)
+    bases = running(track.number > 0, np.ones(len(track.number), dtype=np.int64))
 
     def measures(low: np.ndarray) -> dict[str, np.ndarray]:
-        mean, substitutions = ratios(sums, low, here.length)
+        mean, substitutions = ratios(track.sums, low, here.length)
         found = {MEAN: mean}
         if threshold is not None:
             found[HARMFUL] = np.where(np.isnan(mean), np.nan, mean >= threshold - ROUNDING)
@@ -79,19 +76,31 @@ def pathogenicity(
         "region_id",
         name,
         pl.Series("mean", own[MEAN]).fill_nan(None),
-        pl.Series("highest", _highest(values, here.regions, here.length)).fill_nan(None),
-        pl.Series("substitutions", ratios(sums, here.regions[None], here.length)[1][0]).cast(pl.Int64),
+        pl.Series("highest", track.highest).fill_nan(None),
+        pl.Series("substitutions", ratios(track.sums, here.regions[None], here.length)[1][0]).cast(pl.Int64),
         pl.Series("covered", own[BASES]),
         pl.Series("harmful", harmful).fill_nan(None).cast(pl.Boolean),
     )
-    variants = _in_regions(here, listed).with_columns(name, model_change=pl.lit(None, dtype=pl.Float64))
+    variants = _in_regions(here, listed.unique()).with_columns(name, model_change=pl.lit(None, dtype=pl.Float64))
     return Found(
         check(classes, PATHOGENICITY), check(regions, REGION_PATHOGENICITY), check(variants, PATHOGENIC_VARIANTS)
     )
 
 
-def _collect(here: Placed, rows: Iterable[pl.DataFrame], threshold: float | None) -> tuple[np.ndarray, pl.DataFrame]:
-    """Return (float64 (N, 4), score by base and letter, NaN where none; the SCORED rows in regions that reach the threshold)."""
+class _Track(NamedTuple):
+    """Scores along the ground, N bases.
+
+    sums : running sums of scores and their number. number : int8 (N,), scored substitutions of each base.
+    highest : float64 (n,), highest score inside each region, NaN where there is none.
+    """
+
+    sums: Sums
+    number: np.ndarray
+    highest: np.ndarray
+
+
+def _collect(here: Placed, rows: Iterable[pl.DataFrame], threshold: float | None) -> tuple[_Track, pl.DataFrame]:
+    """Return (the scores along the ground; the SCORED rows in regions that reach the threshold)."""
     values = np.full((here.ground.bases, 4), np.nan)
     inside = np.zeros(here.ground.bases + 1, dtype=np.int64)
     np.add.at(inside, here.regions, 1)
@@ -103,8 +112,15 @@ def _collect(here: Placed, rows: Iterable[pl.DataFrame], threshold: float | None
         if threshold is not None:
             high = table.filter(pl.col("score") >= threshold).select(*SCORED.columns)
             at = here.ground.find(high["chrom"], high["start"].to_numpy())
-            listed.append(high.filter(pl.Series((at >= 0) & np.append(in_region, False)[at], dtype=pl.Boolean)))
-    return values, pl.concat(listed).unique()
+            own = high.filter(pl.Series((at >= 0) & np.append(in_region, False)[at], dtype=pl.Boolean))
+            # a filtered text column keeps the text of every row alive, a made one its own
+            listed.append(own.with_columns(pl.selectors.string() + ""))
+    highest = _highest(values, here.regions, here.length)
+    number = np.zeros(len(values), dtype=np.int8)
+    for letter in values.T:
+        number += ~np.isnan(letter)
+    np.nan_to_num(values, copy=False)
+    return _Track(running(values.sum(axis=1), number), number, highest), pl.concat(listed)
 
 
 def _highest(values: np.ndarray, low: np.ndarray, length: np.ndarray) -> np.ndarray:

@@ -4,12 +4,13 @@ A format is told by the names of its columns, wherever its line of names stands 
 study says which one; a score that is higher for harmful variants is assumed everywhere.
 """
 
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from phenolens.core.errors import InputError
 from phenolens.io.chromosomes import listed
-from phenolens.io.text import lines
+from phenolens.io.text import line_batches
 
 PLACE = {
     "chrom": ("chrom", "chr", "chromosome"),
@@ -18,6 +19,7 @@ PLACE = {
     "alt": ("alt", "alternative"),
 }
 LONGEST_HEADER = 1000  # lines
+HEAD_BYTES = 1 << 16
 
 
 class Format(NamedTuple):
@@ -122,7 +124,8 @@ def find_layout(path: str | Path, asked: Asked = NOTHING_ASKED) -> Layout:
         no score of its own and none is asked for.
     """
     number, text, found = 0, "", None
-    for number, text in lines(path):
+    head = (batch.iter_rows() for batch in line_batches(path, size=HEAD_BYTES))
+    for number, text in chain.from_iterable(head):
         if found is not None:
             return found._replace(width=text.count(found.separator) + 1)
         separator = "\t" if "\t" in text else ","

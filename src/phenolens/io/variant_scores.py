@@ -24,7 +24,7 @@ from phenolens.io.score_index import is_bgzip, usable_index
 from phenolens.io.score_layouts import Layout
 from phenolens.io.text import blocks
 
-LINES = 1 << 17
+LINES = 1 << 16
 # a look-up reads about two compressed blocks; reading in order becomes cheaper where the look-ups would read the file over
 BYTES_A_QUERY = 1 << 15
 QUERY_GAP = 1000  # bases: stretches nearer than a block's rows are one look-up
