@@ -1,5 +1,7 @@
 """Files of single variants held against the genome: what is used, and what a file that gives nothing is said to be."""
 
+from pathlib import Path
+
 import polars as pl
 import pysam
 import pytest
@@ -11,6 +13,7 @@ from phenolens.core.study import load_study
 from phenolens.inputs import annotate_files, open_inputs
 from phenolens.overlays import check_overlays, open_depth, open_scores, open_variants
 
+ANNOTATION = Path(__file__).parents[2] / "shared" / "data" / "annotation"
 GENOME = {"chr1": "ACGTTGCA" * 200, "chr2": "TTGACCA" * 200}
 NAMES = "#CHROM\tPOS\tREF\tALT\tPHRED\tRawScore\n"
 VCF = "##fileformat=VCFv4.2\n##contig=<ID=1>\n##contig=<ID=2>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
@@ -167,3 +170,28 @@ def test_a_wrong_file_is_found_before_training(study, tmp_path):
         pytest.raises(InputError, match=r"b\.tsv: \d+ of 50 rows have another REF"),
     ):
         check_overlays(inputs)
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not ANNOTATION.exists(), reason="needs ../shared/data")
+def test_real_files_of_hg19_fit_the_built_in_chromosome_22_and_another_does_not(tmp_path):
+    head = 'name = "s"\n[dataset]\ngenome = "demo:chr22.hg19.fa.gz"\n[[dataset.classes]]\nlabel = "a"\nintervals = "demo:erv.bed.gz"\n'
+    (tmp_path / "study.toml").write_text(head)
+    places = wanted(("chr22", 17_070_000, 17_080_000), ("chr22", 17_660_000, 17_690_000))
+    asked = {
+        "clinvar": ScoreSettings(file=str(ANNOTATION / "clinvar.chr22.GRCh37.tsv.gz")),
+        "sift": ScoreSettings(file=str(ANNOTATION / "dbnsfp_phylop_phastcons.chr22.hg19.txt.gz"), column="SIFT_score"),
+        "alphamissense": ScoreSettings(file=str(ANNOTATION / "alphamissense.hg38.head.tsv")),
+    }
+    with open_inputs(load_study(tmp_path / "study.toml")) as inputs:
+        for name in ("clinvar", "sift"):
+            overlay, tables = open_scores(inputs, name, asked[name], places, None)
+            table = pl.concat(list(tables))
+            assert table.height == overlay.rows > 5
+            letters = [inputs.genome.fetch("chr22", at, at + 1).upper() for at in table["start"]]
+            assert all(letter in (ref, "N") for letter, ref in zip(letters, table["ref"], strict=True))
+            assert letters.count("N") == (name == "clinvar")
+        with pytest.raises(
+            InputError, match=r"has no row on the chromosomes of the sequences \(chr22\); expected them; it has chr1;"
+        ):
+            list(open_scores(inputs, "alphamissense", asked["alphamissense"], places, None)[1])

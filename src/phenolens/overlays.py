@@ -26,6 +26,7 @@ from phenolens.io.text import blocks
 from phenolens.io.variant_scores import ScoreFile, ScoreRows
 
 WRONG = 0.05  # share of rows whose REF is not the genome's, from which a file is of another build
+UNKNOWN = ord("N")
 ENOUGH = 200  # rows after which that is judged, before the end
 BUILDS = "check that both are of one build (hg19 = GRCh37, hg38 = GRCh38), or lift one over"
 NOTHING = "no row on the sequences, though REF is the genome's elsewhere: the file scores other bases (most score coding bases only)"
@@ -121,7 +122,8 @@ class Overlay:
             table = self._met(batch, skipped)
             elsewhere.look_up(batch.probe)
             bases = np.frombuffer("".join(table["ref"].str.slice(0, 1)).encode(), dtype=np.uint8)
-            fits = letters[wanted.find(table["chrom"], table["start"].to_numpy())] == bases
+            own = letters[wanted.find(table["chrom"], table["start"].to_numpy())]
+            fits = (own == bases) | (own == UNKNOWN)
             here.add(table, fits)
             if here.seen >= ENOUGH:
                 here.refuse()

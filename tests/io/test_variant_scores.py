@@ -148,7 +148,7 @@ def expected(rows, stretches):
     ]
 
 
-@pytest.mark.parametrize("size", [1 << 12, 1 << 16, 1 << 24])
+@pytest.mark.parametrize("size", [1 << 13, 1 << 16, 1 << 24])
 def test_rows_in_order_equal_a_loop_for_any_block(large, monkeypatch, size):
     folder, rows, stretches = large
     whole = variant_scores.blocks
