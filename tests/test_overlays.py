@@ -174,9 +174,9 @@ def test_a_wrong_file_is_found_before_training(study, tmp_path):
 
 @pytest.mark.shared_data
 @pytest.mark.skipif(not ANNOTATION.exists(), reason="needs ../shared/data")
-def test_real_files_of_hg19_fit_the_built_in_chromosome_22_and_another_does_not(tmp_path):
-    head = 'name = "s"\n[dataset]\ngenome = "demo:chr22.hg19.fa.gz"\n[[dataset.classes]]\nlabel = "a"\nintervals = "demo:erv.bed.gz"\n'
-    (tmp_path / "study.toml").write_text(head)
+def test_real_files_of_hg19_fit_the_real_chromosome_22_and_another_does_not(tmp_path):
+    head = 'name = "s"\n[dataset]\ngenome = "{}"\n[[dataset.classes]]\nlabel = "a"\nintervals = "demo:erv.bed.gz"\n'
+    (tmp_path / "study.toml").write_text(head.format(ANNOTATION.parent / "genome" / "chr22.hg19.fa.gz"))
     places = wanted(("chr22", 17_070_000, 17_080_000), ("chr22", 17_660_000, 17_690_000))
     asked = {
         "clinvar": ScoreSettings(file=str(ANNOTATION / "clinvar.chr22.GRCh37.tsv.gz")),
@@ -190,7 +190,7 @@ def test_real_files_of_hg19_fit_the_built_in_chromosome_22_and_another_does_not(
             assert table.height == overlay.rows > 5
             letters = [inputs.genome.fetch("chr22", at, at + 1).upper() for at in table["start"]]
             assert all(letter in (ref, "N") for letter, ref in zip(letters, table["ref"], strict=True))
-            assert letters.count("N") == (name == "clinvar")
+            assert letters.count("N") <= 1
         with pytest.raises(
             InputError, match=r"has no row on the chromosomes of the sequences \(chr22\); expected them; it has chr1;"
         ):
