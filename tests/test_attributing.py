@@ -57,3 +57,11 @@ def test_both_strands_are_scored_where_asked_for(tmp_path):
     ids, texts = sample["sequence_id"].to_list(), sample["sequence"].to_list()
     expected = both_strands(METHODS["gradient_x_input"])(loaded, ids, texts).values
     np.testing.assert_allclose(found.values, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_sequences_of_one_length_are_written_as_those_of_any(tmp_path):
+    random = np.random.default_rng(2)
+    rows = sequence_table([("ab"[i % 2], "test", dna(random, 30)) for i in range(6)])
+    job = job_in(tmp_path, methods=("alrw",), sample=3)
+    attribute(job, tiny_loaded("bert", labels=("a", "b")), rows.with_columns(group=pl.col("sequence_id")))
+    assert pl.read_parquet(tmp_path / "explain" / "scores.parquet").schema["scores"] == pl.List(pl.Float32)

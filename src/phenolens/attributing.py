@@ -72,13 +72,14 @@ def sampled(rows: pl.DataFrame, per_class: int, seed: int) -> pl.DataFrame:
 
 def _table(sample: pl.DataFrame, scores: list[BaseScores]) -> pl.DataFrame:
     """Return sequence_id, label, method, scores: the scores of every base of every sequence by every method."""
+    # of rows of one length, as numpy arrays, polars would make arrays of a fixed width
     lengths, kind = sample["sequence"].str.len_bytes().to_list(), pl.List(pl.Float32)
     tables = [
         sample.select(
             "sequence_id",
             "label",
             pl.lit(found.method).alias("method"),
-            pl.Series("scores", [row[:n] for row, n in zip(found.values, lengths, strict=True)], dtype=kind),
+            pl.Series("scores", [pl.Series(row[:n]) for row, n in zip(found.values, lengths, strict=True)], dtype=kind),
         )
         for found in scores
     ]
