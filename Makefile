@@ -31,6 +31,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/predict.py bench-run/predict
 	@$(BIN)/python benchmarks/alrw.py bench-run/alrw
 	@$(BIN)/python benchmarks/pathogenicity.py bench-run/pathogenicity
+	@$(BIN)/python benchmarks/planted.py bench-run/planted
 	@$(BIN)/python benchmarks/regions.py $(DATA) bench-run/regions
 	@$(BIN)/python benchmarks/motifs.py $(DATA)/motifs/JASPAR2024_CORE.meme.gz
 

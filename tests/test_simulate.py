@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from phenolens.core.errors import DataError
-from phenolens.simulate import families
+from phenolens.simulate import STEPS, families, planted
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
@@ -82,3 +82,44 @@ def test_none_and_nonsense():
     assert families(0, 5, 10, background=3, seed=1)["sequence"].str.len_chars().to_list() == [10, 10, 10]
     with pytest.raises(DataError, match=r"divergence 1\.5.*expected numbers from 0 on"):
         families(divergence=1.5, seed=1)
+
+
+WORDS = {"A": "TGACTCAGCATTGCAC", "B": "CCATATTAGGAC"}
+
+
+def test_every_planted_motif_stands_where_the_table_says_with_so_many_letters_changed():
+    table = planted(WORDS, 300, 60, mutations=2, background=50, seed=1)
+    assert table["label"].value_counts().sort("label").rows() == [("A", 300), ("B", 300), ("background", 50)]
+    assert table["name"].is_unique().all()
+    assert (table["sequence"].str.len_chars() == 60).all()
+    own = table.filter(pl.col("label") != "background")
+    for label, sequence, start, end, strand, mutations in own.drop("name").iter_rows():
+        word = sequence[start:end] if strand == "+" else sequence[start:end][::-1].translate(COMPLEMENT)
+        assert sum(a != b for a, b in zip(word, WORDS[label], strict=True)) == mutations
+    assert (
+        table.filter(label="background").select(pl.exclude("name", "label", "sequence")).null_count().row(0)
+        == (50,) * 4
+    )
+    numbers = own["mutations"].value_counts().sort("mutations")
+    assert numbers["mutations"].to_list() == [0, 1, 2]
+    assert numbers["count"].min() > 160
+    assert 240 < (own["motif_strand"] == "+").sum() < 360
+    first = own.filter(label="A")["motif_start"]
+    assert (first.min(), first.max()) == (0, 60 - 16)
+
+
+def test_the_background_of_motifs_has_the_dinucleotides_of_the_human_genome():
+    text = "|".join(planted({}, 0, 500, background=800, seed=2)["sequence"])
+    for a, row in zip("ACGT", STEPS, strict=True):
+        for b, percent in zip("ACGT", row, strict=True):
+            if a != b:  # equal neighbours overlap, and are not all counted
+                assert 100 * text.count(a + b) / (800 * 499) == pytest.approx(percent, abs=0.15)
+
+
+def test_the_seed_decides_what_is_planted_and_nonsense_is_refused():
+    assert planted(WORDS, 5, 40, seed=3).equals(planted(WORDS, 5, 40, seed=3))
+    assert not planted(WORDS, 5, 40, seed=3).equals(planted(WORDS, 5, 40, seed=4))
+    assert planted({}, 5, 40, seed=3).height == 0
+    for words, length in (({"A": "ACGN"}, 40), ({"A": ""}, 40), ({"A": "ACGTACGT"}, 7), ({"A": "A"}, 40)):
+        with pytest.raises(DataError, match="not longer than the sequences nor shorter than the mutations"):
+            planted(words, 5, length, seed=1)

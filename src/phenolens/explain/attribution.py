@@ -152,16 +152,28 @@ def _integrated(
     left = torch.arange(len(here), device=here.device)
     while len(left) and steps <= MOST_STEPS:
         some = tuple(tensor[left] for tensor in given)
-        way = here[left] - there[left]
-        total = torch.zeros_like(way)
-        for point, weight in zip(*np.polynomial.legendre.leggauss(steps), strict=True):
-            total += gradient(*some, there[left] + float(point + 1) / 2 * way)[1] * float(weight / 2)
-        tokens[left] = (total * way).sum(dim=2).double()
+        total = _along(gradient, some, here[left], there[left], steps)
+        tokens[left] = (total * (here - there)[left]).sum(dim=2).double()
         difference = (score - nothing)[left]
         gap = (difference - tokens[left].sum(dim=1)).abs()
         left = left[gap > TOLERANCE * difference.abs().clamp(min=LEAST)]
         steps *= 2
     return _numbers(tokens, score, nothing)
+
+
+def _along(
+    gradient: Gradient, given: tuple[torch.Tensor, ...], here: torch.Tensor, there: torch.Tensor, steps: int
+) -> torch.Tensor:
+    """Return the mean gradient (B, T, D) on the way from `there` to `here`; as many points at once as fit a step."""
+    points, weights = (torch.from_numpy(x).to(here) for x in np.polynomial.legendre.leggauss(steps))
+    total, at_once = torch.zeros_like(here), max(1, STEP_TOKENS // max(1, here.shape[0] * here.shape[1]))
+    for at in range(0, steps, at_once):
+        share = (points[at : at + at_once, None, None, None] + 1) / 2
+        between = (there + share * (here - there)).flatten(0, 1)  # (points x B, T, D)
+        some = (tensor.repeat(len(share), *[1] * (tensor.ndim - 1)) for tensor in given)
+        found = gradient(*some, between)[1].reshape(len(share), *here.shape)
+        total += torch.einsum("p,pbtd->btd", weights[at : at + at_once] / 2, found)
+    return total
 
 
 def _numbers(*tensors: torch.Tensor) -> tuple[np.ndarray, ...]:
