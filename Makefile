@@ -26,6 +26,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/leakage.py $(DATA) bench-run
 	@$(BIN)/python benchmarks/dataset.py bench-run/scale
 	@$(BIN)/python benchmarks/ltr7.py $(DATA) bench-run/ltr7
+	@$(BIN)/python benchmarks/layers.py $(DATA) bench-run/layers
 	@$(BIN)/python benchmarks/controls.py bench-run/controls
 	@$(BIN)/python benchmarks/training.py bench-run/training
 	@$(BIN)/python benchmarks/predict.py bench-run/predict

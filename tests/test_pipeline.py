@@ -28,6 +28,7 @@ PROMISED = [
     "dataset/sequences.parquet", "dataset/quality.json", "train/run-0/model.safetensors", "train/run-0/config.json",
     "evaluate/predictions.parquet", "evaluate/metrics.tsv", "explain/alrw.parquet", "explain/regions.bed",
     "explain/alrw.element.bw", "explain/tracks.tsv", "explain/igv_session.xml", "explain/token_regions.tsv", "explain/region_chance.tsv",
+    "explain/layers.tsv", "explain/projection.parquet",
     "annotate/hits.tsv", "annotate/enrichment.tsv", "annotate/overlap.tsv",
     "annotate/conservation.tsv", "report/index.html", "manifest.json",
 ]  # fmt: skip

@@ -84,3 +84,12 @@ def test_colours_share_the_sequences_among_them():
     assert [tint.name for tint in quarters][-1] == "up to 8"
     assert len(number_tints(np.full(5, 3.0))) == 1
     assert number_tints(np.array([np.nan])) == []
+
+
+def test_training_sequences_among_the_probed_ones_are_said(study):
+    explain = study.settings.explain.model_copy(update={"layer_splits": ("train", "test")})
+    with_training = replace(study, settings=study.settings.model_copy(update={"explain": explain}))
+    said = [layers(tidy(content)).blocks[0].text for content in (study, with_training)]
+    assert "was not trained on" in said[0]
+    assert "too high" not in said[0]
+    assert "the curve is too high" in said[1]

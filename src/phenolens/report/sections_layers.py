@@ -25,9 +25,13 @@ METRICS = {"balanced_accuracy": "Balanced accuracy", "auroc_macro": "AUROC", "si
 METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA", "svd": "SVD"}
 PROBE_WORDS = (
     "Each layer turns a sequence into numbers. A linear probe, the simplest classifier there is, is fitted to them on some groups of sequences and tested on "
-    "others; where it does well, the class can be read from that layer. The sequences are ones that the model was not trained on. "
+    "others; where it does well, the class can be read from that layer. {whose} "
     "Two sets of numbers are probed: the mean over the tokens of the sequence, and the token that the model reads its class from."
 )
+WHOSE = {
+    False: "The sequences are ones that the model was not trained on.",
+    True: "Among the sequences are ones that the model was trained on: after fine-tuning their numbers already hold the class, so the curve is too high.",
+}
 PICTURE_WORDS = (
     "Pictures of the same sequences, one dot each{cut}: neighbours are alike to the model (or, in the first row, in their 6-mer counts). Only who is near whom "
     "means something, not distances between islands or axes; islands appear in noise too, so what a layer holds is measured above, not here."
@@ -41,7 +45,7 @@ def layers(facts: Facts) -> Section:
         why = "explain fills this section" if facts.settings.explain.layers else "explain.layers is off"
         return Section("layers", title, f"No layer was probed, so nothing is shown; {why}.", [])
     blocks: list[Block] = [
-        Paragraph(PROBE_WORDS),
+        Paragraph(PROBE_WORDS.format(whose=WHOSE["train" in facts.settings.explain.layer_splits])),
         Figure(
             "layers-plot",
             "Balanced accuracy of a linear probe by layer, before and after fine-tuning",
