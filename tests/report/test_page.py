@@ -480,3 +480,16 @@ def test_a_labelled_set_is_named_as_the_source(study):
     settings["dataset"] |= {"classes": [], "labelled": "set.csv"}
     other = replace(study, settings=StudySettings.model_validate(settings))
     assert page_tables(other)["classes"]["origin"].to_list() == ["the labelled set set.csv"]
+
+
+def test_a_file_of_scores_without_a_row_on_the_sequences_says_why(study, bare):
+    files = study.overlays.filter(kind="scores").with_columns(
+        rows=pl.lit(0, dtype=pl.Int64), note=pl.lit("it scores other bases")
+    )
+    html = page(replace(bare, pathogenicity=study.pathogenicity, overlays=files))
+    assert (
+        "No base of the regions' sequences has a score in AlphaMissense_hg38.tsv.gz, so nothing is shown"
+        in Reader(html).text
+    )
+    assert "it scores other bases" in Reader(html).text
+    assert "pathogenicity-plot" not in html

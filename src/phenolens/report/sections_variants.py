@@ -34,6 +34,10 @@ def pathogenicity(facts: Facts) -> Section:
     if not table.height:
         reason = "No scores of substitutions were used, so nothing is shown: no file was given (annotate.scores), or no region has genome coordinates."
         return Section("pathogenicity", title, reason, files)
+    read = facts.overlays.filter(kind="scores")
+    if read.height and not read["rows"].sum():
+        reason = f"No base of the regions' sequences has a score in {text.listing(read['file'])}, so nothing is shown; the note below says why."
+        return Section("pathogenicity", title, reason, files)
     named = table.with_columns(what=pl.format("{}: {}", "scores", "measure"))
     blocks: list[Block] = [
         Paragraph(CONTROLS),
