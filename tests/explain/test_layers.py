@@ -14,6 +14,7 @@ from phenolens.model.load import Loaded
 SETTINGS = ExplainSettings(
     projections=("pca",), layer_splits=("train", "validation", "test"), projection_layers=(0, -1)
 )
+QUICK = SETTINGS.model_copy(update={"projection_sample": 6})
 
 
 def sequences(n=90, seed=1):
@@ -99,7 +100,7 @@ def test_permuted_labels_are_at_chance_in_every_layer():
     table = sequences(120)
     label = pl.Series(np.random.default_rng(3).permutation(table["label"].to_numpy()))
     done = layer_tables(
-        {"after": lambda: tiny_loaded("bert")}, table.with_columns(label=label), SETTINGS, resamples=0, seed=1
+        {"after": lambda: tiny_loaded("bert")}, table.with_columns(label=label), QUICK, resamples=0, seed=1
     )
     assert all(abs(v - 0.5) < 0.13 for v in values(done.layers, state="after"))
 
@@ -107,7 +108,7 @@ def test_permuted_labels_are_at_chance_in_every_layer():
 def test_order_changes_nothing():
     model = {"after": lambda: reader(2)}
     table = sequences()
-    small = SETTINGS.model_copy(update={"layer_sample": 40})
+    small = QUICK.model_copy(update={"layer_sample": 40})
     one, two = (layer_tables(model, t, small, resamples=20, seed=1) for t in (table, table.reverse()))
     assert one.layers.equals(two.layers)
     assert one.projection.equals(two.projection)
@@ -115,7 +116,7 @@ def test_order_changes_nothing():
 
 @pytest.mark.parametrize("table", [sequences().clear(), sequences().filter(label="AT"), sequences(6)])
 def test_nothing_to_measure_is_a_row_with_a_reason(table):
-    done = layer_tables({"after": lambda: tiny_loaded("bert")}, table, SETTINGS, resamples=20)
+    done = layer_tables({"after": lambda: tiny_loaded("bert")}, table, QUICK, resamples=20)
     seen = done.layers.filter(state="after")
     assert seen.height
     assert seen["value"].null_count() == seen.height
@@ -127,7 +128,7 @@ def test_a_model_that_cannot_be_loaded_is_a_row_with_its_sentence(made):
         raise DataError("model", "is gone")
 
     models = {"before": gone, "after": lambda: reader(2)}
-    done = layer_tables(models, sequences(), SETTINGS, resamples=200, seed=1)
+    done = layer_tables(models, sequences(), QUICK, resamples=200, seed=1)
     assert done.layers.filter(state="before")["note"].unique().to_list() == ["model: is gone"]
     assert done.layers.filter(state="after").equals(made.layers.filter(state="after"))
     assert not done.layers.filter(state="change").height
