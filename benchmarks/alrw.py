@@ -115,7 +115,7 @@ def timed(started: tuple[float, float], loaded: float) -> None:
 
 def now(model: Any) -> tuple[tuple[float, float], float]:
     """Return the clocks, and the memory in MB that this process has needed so far, every weight read once, which are on disk until then."""
-    sum(float(weights.sum()) for weights in model.parameters())
+    sum(float(weights.detach().sum()) for weights in model.parameters())
     return (time.perf_counter(), time.process_time()), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

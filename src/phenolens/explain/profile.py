@@ -71,16 +71,16 @@ class Profile:
             self.sums[number, :, :width] += sums.sum(axis=0)
             self.counts[number, :width] += counts.sum(axis=0)
             some = weights[:, there]
-            self.drawn[number, ..., :width] += np.tensordot(some, sums, axes=1)
-            self.reached[number, :, :width] += some @ counts.astype(np.float64)
+            self.drawn[number, ..., :width] += np.tensordot(some, sums.astype(np.float32), axes=1)
+            self.reached[number, :, :width] += some @ counts.astype(np.float32)
             reach, of = counts > 0, keys[there][:, None]
             low = np.where(reach, of, np.iinfo(np.uint64).max).min(axis=0)
             self.lowest[number, :width] = np.minimum(self.lowest[number, :width], low)
             self.highest[number, :width] = np.maximum(self.highest[number, :width], np.where(reach, of, 0).max(axis=0))
 
     def _weights(self, keys: np.ndarray) -> np.ndarray:
-        """Return float64 (R, G), the weight of each group in each resample."""
-        drawn = np.empty((len(keys), self.resamples))
+        """Return float32 (R, G), the weight of each group in each resample."""
+        drawn = np.empty((len(keys), self.resamples), dtype=np.float32)
         for row, key in zip(drawn, keys.tolist(), strict=True):
             row[:] = np.random.Generator(np.random.Philox(key=[self.seed, key])).poisson(1.0, self.resamples)
         return drawn.T
