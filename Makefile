@@ -35,6 +35,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/planted.py bench-run/planted
 	@$(BIN)/python benchmarks/regions.py $(DATA) bench-run/regions
 	@$(BIN)/python benchmarks/motifs.py $(DATA)/motifs/JASPAR2024_CORE.meme.gz
+	@$(BIN)/python benchmarks/overlap.py bench-run/overlap
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("phenolens: error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; run make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'

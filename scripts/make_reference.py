@@ -13,6 +13,7 @@ from phenolens.core import settings, settings_annotate, settings_explain, settin
 from phenolens.core.schemas import TABLES, predictions_schema
 from phenolens.core.schemas_alrw import ALRW_TABLES
 from phenolens.core.schemas_attribution import ATTRIBUTION_TABLES
+from phenolens.core.schemas_biology import BIOLOGY_TABLES
 from phenolens.core.schemas_evaluate import EVALUATE_TABLES
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_TABLES
 from phenolens.core.schemas_layers import LAYERS_TABLES
@@ -83,6 +84,7 @@ def tables_page() -> str:
     for schema in (
         *TABLES,
         *ALRW_TABLES,
+        *BIOLOGY_TABLES,
         *EVALUATE_TABLES,
         *ATTRIBUTION_TABLES,
         *FAITHFULNESS_TABLES,

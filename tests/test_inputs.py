@@ -10,7 +10,8 @@ from phenolens.core.errors import InputError, SettingsError
 from phenolens.core.schemas import INTERVALS, VARIANTS
 from phenolens.core.study import load_study
 from phenolens.core.table import check
-from phenolens.inputs import annotate_files, dataset_files, open_inputs, read_annotation
+from phenolens.inputs import open_inputs, read_annotation
+from phenolens.inputs_files import annotate_files, dataset_files
 
 LENGTHS = {"chr1": 900, "chr2": 600, "chrX": 400, "chrM": 120, "chr1_KI270706v1_random": 80}
 RMSK = "585\t463\t13\t6\t17\t{}\t{}\t{}\t-9\t+\t{}\t{}\t{}\t1\t471\t0\t1\n"

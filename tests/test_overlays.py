@@ -10,7 +10,8 @@ from phenolens.core.errors import InputError
 from phenolens.core.ground import ground
 from phenolens.core.settings_annotate import ScoreSettings
 from phenolens.core.study import load_study
-from phenolens.inputs import annotate_files, open_inputs
+from phenolens.inputs import open_inputs
+from phenolens.inputs_files import annotate_files
 from phenolens.overlays import check_overlays, open_depth, open_scores, open_variants
 
 ANNOTATION = Path(__file__).parents[2] / "shared" / "data" / "annotation"

@@ -11,16 +11,17 @@ from phenolens.core.schemas import (
     CONFUSION,
     CONSERVATION,
     ENRICHMENT,
+    GENE_COUNTS,
     GENE_TYPES,
     HITS,
     METRICS,
-    OVERLAP,
     PROFILE,
     REGION_GENES,
     STATISTICS,
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_attribution import AGREEMENT, COMPLETENESS
+from phenolens.core.schemas_biology import CONSERVED, FAMILIES, GENE_SET_ENRICHMENT, OVERLAP
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_layers import LAYERS
@@ -73,7 +74,10 @@ MEANING = {
     "explain/projection.parquet": "sequences in two dimensions: layers before and after fine-tuning, and 6-mer counts",
     "annotate/hits.tsv": "every motif hit in the regions",
     "annotate/enrichment.tsv": "motifs found in more regions of one class than of the others",
-    "annotate/overlap.tsv": "overlap of the regions with genes and other features, beside matched controls",
+    "annotate/overlap.tsv": "overlap of the regions with genes and other features, against matched, circular and shuffled controls",
+    "annotate/families.tsv": "share of each family in one class over its share in another, with intervals",
+    "annotate/conserved.tsv": "highly and hardly conserved regions with their genes",
+    "annotate/gene_sets.tsv": "gene sets among the genes that regions hit, against the universe and against matched controls",
     "annotate/conservation.tsv": "signal (e.g. conservation) in the regions, beside matched controls",
     "annotate/region_scores.tsv": "mean signal of every region",
     "annotate/overlays.tsv": "the files of scores, variants and depth: how they were read, what was left out, why nothing was found",
@@ -139,7 +143,11 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         pathogenic_variants=_tsv(folder / "annotate" / "pathogenic_variants.tsv", PATHOGENIC_VARIANTS),
         population=_tsv(folder / "annotate" / "population.tsv", POPULATION),
         population_cross=_tsv(folder / "annotate" / "population_cross.tsv", POPULATION_CROSS),
+        conserved=_tsv(folder / "annotate" / "conserved.tsv", CONSERVED),
+        families=_tsv(folder / "annotate" / "families.tsv", FAMILIES),
         region_genes=_tsv(folder / "annotate" / "region_genes.tsv", REGION_GENES),
+        gene_counts=_tsv(folder / "annotate" / "genes.tsv", GENE_COUNTS),
+        gene_sets=_tsv(folder / "annotate" / "gene_sets.tsv", GENE_SET_ENRICHMENT),
         files=_files(folder),
         versions=folders.versions(),
         seconds={stage: manifest["seconds"] for stage, manifest in manifests.items() if manifest},

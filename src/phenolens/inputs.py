@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from phenolens.core.errors import SettingsError
+from phenolens.core.ground import ground
 from phenolens.core.schemas import GENES
 from phenolens.core.study import Study
 from phenolens.core.table import empty
@@ -15,18 +16,19 @@ from phenolens.core.types import Motif
 from phenolens.io.choice import parse_features
 from phenolens.io.chromosomes import check_lengths, listed, reconcile, renaming
 from phenolens.io.fasta import read_fasta
+from phenolens.io.gene_sets import read_gene_sets
 from phenolens.io.genes import read_genes
 from phenolens.io.genome import GenomeFile, open_genome
 from phenolens.io.intervals import count_intervals, features, genes_as_intervals
 from phenolens.io.jaspar_database import jaspar_named
 from phenolens.io.labelled import read_labelled
-from phenolens.io.labelled_files import BESIDE_FASTA, bare
+from phenolens.io.maf import aligned_species, read_alike
 from phenolens.io.motifs import read_motifs
 from phenolens.io.signal import read_signal
-from phenolens.io.tabular import kind_of
 from phenolens.io.variants import Variants, read_variants
 from phenolens.io.vcf_names import variant_chromosomes
 
+MOST_TYPES = 6  # types of gene that are features of their own
 ABSENT_REMEDY = 'name the genome that they were made on, or set dataset.absent_chromosomes = "drop" to leave them out and count them'
 
 
@@ -128,10 +130,15 @@ class Inputs:
         return self._genes
 
     def features(self) -> dict[str, pl.DataFrame]:
-        """Return the INTERVALS that regions are overlapped with: each feature of the gene file, and each named file."""
+        """Return the INTERVALS that regions are overlapped with: each feature and frequent gene type of the gene file, and each named file."""
         settings = self.study.settings.annotate
         genes = self.genes()
-        found = {name: genes_as_intervals(genes, name) for name in features(genes)}
+        names = features(genes)
+        kinds = genes.filter(feature="gene").unique("gene_id")["gene_type"].drop_nulls().value_counts()
+        if kinds.height > 1:
+            frequent = kinds.sort("count", "gene_type", descending=[True, False])["gene_type"].head(MOST_TYPES)
+            names = [*names, *(f"gene:{kind}" for kind in frequent)]
+        found = {name: genes_as_intervals(genes, name) for name in names}
         return found | {name: self.intervals(path) for name, path in settings.features.items()}
 
     def signal_along(self, name: str, sequences: pl.DataFrame) -> dict[str, np.ndarray]:
@@ -145,6 +152,39 @@ class Inputs:
             here = placed.filter(pl.col("chrom").is_in(list(signal.chroms)))
             rows = (placed if here.is_empty() else here).select("sequence_id", "chrom", "start", "end").iter_rows()
             return {sequence_id: signal.values(chrom, start, end) for sequence_id, chrom, start, end in rows}
+
+    def alignment_along(self, name: str, sequences: pl.DataFrame) -> dict[str, dict[str, np.ndarray]]:
+        """Return signal -> sequence_id -> float32 (L,): how alike other species are, along each sequence's interval in genome direction.
+
+        identity : share of the species with a base there that have the reference's; all alike : 1 where all of them are there and have it,
+        0 where one differs (with one species the two are the same, and only the first is there).
+
+        Parameters
+        ----------
+        name : `FILE` or `FILE#REFERENCE,SPECIES,...` of a MAF file.
+        sequences : SEQUENCES; those without a place, and alleles, are left out.
+        """
+        placed = sequences.filter(pl.col("chrom").is_not_null() & pl.col("allele").is_null())
+        land = ground(placed)
+        alike = read_alike(self.study.path(name), land, parse_features(name))
+        tracks = {"identity": alike.share()} | ({"all alike": alike.all_alike()} if len(alike.species) > 1 else {})
+        first = land.shift(placed) + placed["start"].to_numpy()
+        last = first + (placed["end"] - placed["start"]).to_numpy()
+        ids = placed["sequence_id"].to_list()
+        return {
+            what: {i: track[a:b] for i, a, b in zip(ids, first.tolist(), last.tolist(), strict=True)}
+            for what, track in tracks.items()
+        }
+
+    def families(self) -> pl.DataFrame | None:
+        """Return the INTERVALS whose names are families, None where the study names no file of them."""
+        name = self.study.settings.annotate.families
+        return None if name is None else self.intervals(name)
+
+    def gene_sets(self) -> dict[str, pl.DataFrame]:
+        """Return name -> GENE_SETS of the study's files of gene sets."""
+        files = self.study.settings.annotate.gene_sets
+        return {name: read_gene_sets(self.study.path(file)) for name, file in files.items()}
 
     def _named(self, table: pl.DataFrame, path: Path, shown: str) -> pl.DataFrame:
         """Return the table with the genome's chromosome names."""
@@ -218,10 +258,11 @@ def read_study_motifs(study: Study) -> list[Motif]:
     InputError : as the readers; pyjaspar or the release is not there.
     """
     name = study.settings.annotate.motifs
-    return read_motifs(_motif_file(study, name), parse_features(name)) if name else []
+    return read_motifs(motif_file(study, name), parse_features(name)) if name else []
 
 
-def _motif_file(study: Study, name: str) -> Path:
+def motif_file(study: Study, name: str) -> Path:
+    """Return the motif file of a setting: one of pyjaspar's, or a path."""
     return jaspar_named(name) or study.path(name)
 
 
@@ -238,37 +279,9 @@ def read_annotation(inputs: Inputs) -> list[str]:
     for name, path in settings.signals.items():
         with read_signal(study.path(path)) as signal:
             lines.append(f"signal {name}: {len(signal.chroms)} chromosomes in {path}")
+    for name, path in settings.alignments.items():
+        lines.append(f"alignment {name}: {aligned_species(study.path(path), parse_features(path))}")
+    if (families := inputs.families()) is not None:
+        lines.append(f"families: {families['name'].n_unique()} in {families.height} intervals")
+    lines += [f"gene sets {name}: {table['set_name'].n_unique()}" for name, table in inputs.gene_sets().items()]
     return lines
-
-
-def dataset_files(study: Study) -> list[Path]:
-    """Return every file that the dataset stage reads, each once, in the order of the settings; of a folder all its files."""
-    settings = study.settings.dataset
-    names = [settings.genome]
-    for source in settings.classes:
-        names += [source.intervals, source.sequences, *source.within, *source.exclude, source.genes, source.covered_by]
-        names += [name for step in source.steps for name in (step.subtract, step.within, step.exclude)]
-    paths = [study.path(name) for name in (*names, *settings.variants) if name]
-    if settings.labelled is not None:
-        paths += _labelled_files(study.path(settings.labelled))
-    return list(dict.fromkeys(paths))
-
-
-def _labelled_files(path: Path) -> list[Path]:
-    """Return the files of a labelled set: those of a folder, or the file and, of a FASTA file, the labels beside it."""
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file()) or [path]
-    if not path.is_file() or kind_of(path) != "fasta":
-        return [path]
-    beside = (path.with_name(bare(path) + ending) for ending in BESIDE_FASTA)
-    return [path, *(file for file in beside if file.is_file())]
-
-
-def annotate_files(study: Study) -> list[Path]:
-    """Return every file that the annotate stage reads, each once."""
-    settings = study.settings.annotate
-    names = [settings.genes, *settings.features.values(), *settings.signals.values()]
-    names += [source.file for source in settings.scored.values()]
-    names += [*settings.variants, settings.depth]
-    motifs = [_motif_file(study, settings.motifs)] if settings.motifs else []
-    return list(dict.fromkeys([*motifs, *(study.path(name) for name in names if name)]))

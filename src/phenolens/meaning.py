@@ -5,41 +5,24 @@ Imports of a stage stand in its function, so that a finished run answers at once
 
 import polars as pl
 
-from phenolens.core.schemas import CONSERVATION, REGION_SCORES
 from phenolens.core.study import class_order
-from phenolens.core.table import empty
 from phenolens.inputs import open_inputs, read_study_motifs
 from phenolens.job import Job
+from phenolens.surroundings import annotate_surroundings
 from phenolens.variation import annotate_variants
 
 
 def annotate(job: Job) -> None:
     """Regions -> motif hits, enrichment, overlap with features, conservation, genes, single variants."""
-    from phenolens.annotate.conservation import conservation
-    from phenolens.annotate.genes import genes_with_regions, region_genes
-    from phenolens.annotate.overlap import overlap
-    from phenolens.dataset.statistics import overlap_with_types
-
     settings = job.settings.annotate
-    chance = {"controls": settings.controls, "seed": job.settings.seed}
     sequences, regions = job.table("dataset/sequences.parquet"), job.table("explain/regions.parquet")
     with open_inputs(job.study) as inputs:
         if settings.motifs:
             hits, enriched = _motifs(job, sequences, regions)
             job.write(hits, "annotate/hits.tsv")
             job.write(enriched, "annotate/enrichment.tsv")
-        job.write(overlap(regions, sequences, inputs.features(), **chance), "annotate/overlap.tsv")
-        found = [
-            conservation(regions, sequences, inputs.signal_along(path, sequences), signal=name, **chance)
-            for name, path in settings.signals.items()
-        ]
-        job.write(pl.concat([empty(CONSERVATION), *(table for table, _ in found)]), "annotate/conservation.tsv")
-        job.write(pl.concat([empty(REGION_SCORES), *(scores for _, scores in found)]), "annotate/region_scores.tsv")
-        near = region_genes(regions, inputs.genes())
-        job.write(overlap_with_types(sequences, inputs.genes()), "annotate/gene_types.tsv")
+        near = annotate_surroundings(job, inputs, regions, sequences)
         annotate_variants(job, inputs, regions, sequences, near)
-    job.write(near, "annotate/region_genes.tsv")
-    job.write(genes_with_regions(near, regions), "annotate/genes.tsv")
 
 
 def _motifs(job: Job, sequences: pl.DataFrame, regions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -14,7 +14,8 @@ from phenolens.core import run as folders
 from phenolens.core.progress import Progress, Silent
 from phenolens.core.settings_learn import TrainSettings
 from phenolens.core.study import Study, demo_study, load_study
-from phenolens.inputs import annotate_files, dataset_files, open_inputs, read_annotation
+from phenolens.inputs import open_inputs, read_annotation
+from phenolens.inputs_files import annotate_files, dataset_files
 from phenolens.job import Job
 from phenolens.learning import evaluate, together, train
 from phenolens.meaning import annotate

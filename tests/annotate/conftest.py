@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from phenolens.core.schemas import INTERVALS, REGIONS, SEQUENCES
+from phenolens.core.schemas import GENES, INTERVALS, REGIONS, SEQUENCES
 from phenolens.core.table import check, empty
 
 
@@ -55,6 +55,18 @@ def intervals_of():
     return lambda places: fill(
         INTERVALS, [dict(zip(("chrom", "start", "end"), p, strict=True)) for p in places], strand="."
     )
+
+
+@pytest.fixture
+def genes_at():
+    """(chrom, start, end, gene_id) ... -> GENES."""
+
+    def make(places):
+        rows = [dict(zip(("chrom", "start", "end", "gene_id"), place, strict=True)) for place in places]
+        named = [row | {"gene_name": row["gene_id"].upper()} for row in rows]
+        return fill(GENES, named, strand="+", feature="gene", gene_type="protein_coding")
+
+    return make
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from phenolens.core.schemas import (
     CONFUSION,
     CONSERVATION,
     ENRICHMENT,
+    GENE_COUNTS,
     GENE_TYPES,
     METRICS,
-    OVERLAP,
     PROFILE,
     REGION_GENES,
     REGIONS,
@@ -20,6 +20,7 @@ from phenolens.core.schemas import (
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_attribution import AGREEMENT, COMPLETENESS
+from phenolens.core.schemas_biology import CONSERVED, FAMILIES, GENE_SET_ENRICHMENT, OVERLAP
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_layers import LAYERS, PROJECTION
@@ -44,7 +45,7 @@ RUNS = {
     "composition": 0.12,
     "length": 0.02,
 }
-FAMILIES = ("LTR7", "HERVH-int", "THE1B", "MLT1C", "LTR12C", "HERVK-int", "LTR5_Hs", "MSTA")
+FAMILY_NAMES = ("LTR7", "HERVH-int", "THE1B", "MLT1C", "LTR12C", "HERVK-int", "LTR5_Hs", "MSTA")
 MOTIFS = (
     "SOX2",
     "POU5F1",
@@ -127,7 +128,7 @@ def sequences(labels, n, rng):
         group = f"g{rng.integers(1, n // 3 + 2)}"
         split = ("train", "train", "train", "validation", "test")[int(group[1:]) % 5]
         chrom = "chr22" if i % 4 else "chr21"
-        family = FAMILIES[i % len(FAMILIES)] if label == labels[0] else None
+        family = FAMILY_NAMES[i % len(FAMILY_NAMES)] if label == labels[0] else None
         shuffled = str(rng.choice(["train", "validation", "test"], p=[0.65, 0.15, 0.2]))
         origin = "matched" if label == "background" else "intervals"
         rows.append(
@@ -503,9 +504,47 @@ def against_controls(schema, labels, names, rng, scale):
             middle = float(rng.uniform(0.15, 0.5)) * scale
             seen = middle * float(rng.uniform(0.75, 1.5))
             p = float(np.exp(-0.5 * ((seen / middle - 1) / 0.07) ** 2)) + 0.002
-            covered = [0.94] if schema is CONSERVATION else []
-            rows.append((label, name, 180, *covered, seen, middle, middle * 0.86, middle * 1.14, p, min(1.0, p * 4)))
+            seen_middle = (seen, middle, middle * 0.86, middle * 1.14)
+            if schema is CONSERVATION:
+                rows.append((label, name, 180, 0.94, *seen_middle, p, min(1.0, p * 4), 0.92, 0.4))
+                continue
+            for null in ("matched", "circular", "shuffled"):
+                ratio = seen / middle
+                universe = (70, 21_000, middle)
+                rows.append(
+                    (label, name, null, 180, *universe, *seen_middle, ratio, float(np.log2(ratio)), p, min(1.0, p * 4))
+                )
     return table(schema, rows)
+
+
+def families_and_genes(labels, regions):
+    """Tables of families, conserved regions, genes with their regions, and gene sets."""
+    a, b = labels[0], labels[-1]
+    families = [
+        (f"HERV{i}", a, b, 40 - i, 220, 10 + i, 200, 30, 9, (40 - i) / 220 / ((10 + i) / 200), 0.8 + 1 / (i + 1), 9.5, 0.001 * (i + 1), 0.003 * (i + 1))
+        for i in range(7)
+    ]  # fmt: skip
+    places = regions.select("region_id", "label", "chrom", "start", "end").head(12).rows()
+    conserved = [
+        (("highly", "hardly")[i % 2], "phastCons", name, label, chrom, start, end, (0.95, 0.1)[i % 2], 0.9, f"GENE{i}", 10 * i)
+        for i, (name, label, chrom, start, end) in enumerate(places)
+    ]  # fmt: skip
+    counted = [
+        (label, f"ENSG{i:011d}", f"GENE{i}", ("protein_coding", "lncRNA")[i % 2], 9 - i)
+        for label in labels
+        for i in range(8)
+    ]
+    sets = [
+        (label, "go", f"pathway {i}", 9 - i, 60, 25, 400, 3.75, (9 - i) / 3.75, 0.004 * (i + 1), 0.01 * (i + 1), 5.1, (9 - i) / 5.1, 0.02 * (i + 1), 0.04 * (i + 1), "GENE1, GENE2")
+        for label in labels
+        for i in range(6)
+    ]  # fmt: skip
+    return {
+        "families": table(FAMILIES, families if len(labels) > 1 else []),
+        "conserved": table(CONSERVED, conserved),
+        "gene_counts": table(GENE_COUNTS, counted),
+        "gene_sets": table(GENE_SET_ENRICHMENT, sets),
+    }
 
 
 def variants(labels, regions, rng):
@@ -691,7 +730,7 @@ def fake_study(classes=2, n=1200, seed=7):
     measured = metrics(guesses, labels, lengths)
     drawn = shown(dna, found, np.random.default_rng(seed + 1))
     genes = [
-        (r, f"ENSG{i % 37:011d}", f"GENE{i % 37}", "protein_coding", 0 if i % 3 else 1200 * i)
+        (r, f"ENSG{i % 37:011d}", f"GENE{i % 37}", "protein_coding", 0 if i % 3 else 1200 * i, 30 if i % 3 else 0)
         for i, r in enumerate(found["region_id"])
     ]
     history = [
@@ -741,6 +780,7 @@ def fake_study(classes=2, n=1200, seed=7):
         overlap=against_controls(OVERLAP, labels, ("gene", "exon", "enhancer"), rng, 1.0),
         conservation=against_controls(CONSERVATION, labels, ("phyloP primates", "phastCons"), rng, 0.4),
         region_genes=table(REGION_GENES, genes),
+        **families_and_genes(labels, found),
         **variants(labels, found, np.random.default_rng(seed)),
         files=files,
         versions={"torch": "2.13", "transformers": "5.23", "polars": "2.1", "numpy": "2.4"},

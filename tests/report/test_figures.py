@@ -18,12 +18,12 @@ from phenolens.core.schemas import (
     ENRICHMENT,
     GENE_TYPES,
     METRICS,
-    OVERLAP,
     PROFILE,
     SEQUENCES,
 )
 from phenolens.core.schemas_alrw import EDGES
 from phenolens.core.schemas_attribution import AGREEMENT
+from phenolens.core.schemas_biology import OVERLAP
 from phenolens.core.schemas_evaluate import CALIBRATION
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_CURVES
 from phenolens.core.schemas_layers import LAYERS
@@ -113,7 +113,7 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
         lambda f: f.agreement,
     ),
     "enrichment-plot": (lambda t, labels: enrichment_figure(t.head(12)), lambda f: f.enrichment),
-    "overlap-plot": (overlap, lambda f: f.overlap),
+    "overlap-plot": (overlap, lambda f: f.overlap.filter(null="matched")),
     "conservation-plot": (conservation, lambda f: f.conservation),
 }
 SCHEMAS = {

@@ -30,6 +30,7 @@ def conservation(
     Regions without genome coordinates are left out of both tables; `regions` of CONSERVATION counts those with at least
     one covered base. A control without any covered base is left out of its set's mean, as an uncovered region is of the
     observed one. q-values run over the classes of this signal.
+    Where a signal is absent may itself differ between regions and controls: the covered share stands beside its expectation.
 
     Parameters
     ----------
@@ -58,13 +59,18 @@ def conservation(
     mean, covered = means(table["sequence_start"].to_numpy()[None])
     observed, counts = class_means(mean, classes.edges)
     drawn = control_blocks(table, controls=controls, seed=seed)
-    null = [class_means(means(starts)[0], classes.edges)[0] for starts in drawn]
-    bases = class_sums(length[None], classes.edges)[0]
-    share = np.where(bases > 0, class_sums(covered, classes.edges)[0] / np.maximum(bases, 1), np.nan)
+    null, null_covered = [], []
+    for starts in drawn:
+        values_there, covered_there = means(starts)
+        null.append(class_means(values_there, classes.edges)[0])
+        null_covered.append(_shares(covered_there, length, classes.edges))
+    share = compare(classes.labels, _shares(covered, length, classes.edges)[0], np.concatenate(null_covered))
     summary = compare(classes.labels, observed[0], np.concatenate(null)).with_columns(
         pl.lit(signal).alias("signal"),
         pl.Series("regions", counts[0]),
-        pl.Series("covered", share).fill_nan(None),
+        covered=share["observed"],
+        covered_expected=share["expected"],
+        covered_p_value=share["p_value"],
     )
     scores = table.select(
         "region_id",
@@ -73,6 +79,12 @@ def conservation(
         pl.Series("covered", covered[0] / length),
     )
     return check(adjust(summary), CONSERVATION), check(scores, REGION_SCORES)
+
+
+def _shares(covered: np.ndarray, length: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return float64 (b, g): share of each class's region bases that carry a value, from covered bases (b, n); NaN without regions."""
+    bases = class_sums(length[None], edges)
+    return np.where(bases > 0, class_sums(covered, edges) / np.maximum(bases, 1), np.nan)
 
 
 def _running_sums(placed: pl.DataFrame, values: Mapping[str, np.ndarray]) -> tuple[Sums, np.ndarray]:

@@ -108,13 +108,16 @@ def by_class(placed: pl.DataFrame) -> Classes:
     return Classes(table, labels, np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]))
 
 
-def control_blocks(placed: pl.DataFrame, *, controls: int, seed: int, block: int = BLOCK) -> Iterator[np.ndarray]:
+def control_blocks(
+    placed: pl.DataFrame, *, controls: int, seed: int | tuple[int, ...], block: int = BLOCK
+) -> Iterator[np.ndarray]:
     """Yield int64 (b, n) starts within the sequence, `controls` rows in all; the block size changes memory, never the starts.
 
     Parameters
     ----------
     placed : regions with their sequences, from `place`.
-    controls, seed : as in `matched_controls`.
+    controls : as in `matched_controls`.
+    seed : as there; classes that are drawn one by one need seeds of their own, or their controls move alike.
     block : control regions in one array, at most (one row at least).
     """
     length = (placed["sequence_end"] - placed["sequence_start"]).to_numpy()

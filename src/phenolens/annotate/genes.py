@@ -21,7 +21,7 @@ def region_genes(regions: pl.DataFrame, genes: pl.DataFrame) -> pl.DataFrame:
     genes : GENES; rows with feature = gene, and for a gene without such a row the span of its other rows.
     """
     regions = check(regions, REGIONS).filter(pl.all_horizontal(pl.col("chrom", "start", "end").is_not_null()))
-    spans = _spans(check(genes, GENES))
+    spans = spans_of(check(genes, GENES))
     regions = regions.join(spans.select("chrom").unique(), on="chrom", how="semi", maintain_order="left")
     if regions.is_empty():
         return empty(REGION_GENES)
@@ -33,15 +33,16 @@ def region_genes(regions: pl.DataFrame, genes: pl.DataFrame) -> pl.DataFrame:
     row, gene = np.concatenate([inside_row, far_row]), np.concatenate([inside_gene, far_gene])
     distance = np.concatenate([np.zeros(len(inside_row), dtype=np.int64), far_distance])
     order = np.lexsort((gene, row))
+    shared = np.maximum(np.minimum(end[row], gene_end[gene]) - np.maximum(start[row], gene_start[gene]), 0)
     table = pl.concat(
         [regions[row[order]].select("region_id"), spans[gene[order]].select("gene_id", "gene_name", "gene_type")],
         how="horizontal",
-    ).with_columns(pl.Series("distance", distance[order]))
+    ).with_columns(pl.Series("distance", distance[order]), pl.Series("shared", shared[order]))
     return check(table.unique(["region_id", "gene_id"], keep="first", maintain_order=True), REGION_GENES)
 
 
-def genes_with_regions(table: pl.DataFrame, regions: pl.DataFrame, *, fewest: int = 1) -> pl.DataFrame:
-    """Return GENE_COUNTS: the genes that at least `fewest` regions of a class overlap.
+def genes_with_regions(table: pl.DataFrame, regions: pl.DataFrame, *, fewest: int = 1, least: int = 1) -> pl.DataFrame:
+    """Return GENE_COUNTS: the genes that at least `fewest` regions of a class overlap, each by at least `least` bases.
 
     Most regions first within a class, then by gene_id.
 
@@ -50,10 +51,11 @@ def genes_with_regions(table: pl.DataFrame, regions: pl.DataFrame, *, fewest: in
     table : REGION_GENES; only overlaps count, not nearest genes.
     regions : REGIONS, for the class of each region.
     fewest : smallest number of distinct regions.
+    least : smallest number of bases that a region shares with a gene.
     """
     counts = (
         check(table, REGION_GENES)
-        .filter(pl.col("distance") == 0)
+        .filter((pl.col("distance") == 0) & (pl.col("shared") >= least))
         .join(check(regions, REGIONS).select("region_id", "label"), on="region_id", how="inner")
         .group_by("label", "gene_id")
         .agg(pl.col("gene_name", "gene_type").first(), pl.len().cast(pl.Int64).alias("regions"))
@@ -63,7 +65,7 @@ def genes_with_regions(table: pl.DataFrame, regions: pl.DataFrame, *, fewest: in
     return check(counts, GENE_COUNTS)
 
 
-def _spans(genes: pl.DataFrame) -> pl.DataFrame:
+def spans_of(genes: pl.DataFrame) -> pl.DataFrame:
     """Return one row (chrom, start, end, gene_id, gene_name, gene_type) per gene row, or per gene and chromosome without one."""
     columns = ["chrom", "start", "end", "gene_id", "gene_name", "gene_type"]
     whole = genes.filter(pl.col("feature") == "gene").select(columns)

@@ -226,20 +226,6 @@ ENRICHMENT = Schema(
     },
     key=("case", "control", "motif_id"),
 )
-OVERLAP = Schema(
-    "OVERLAP",
-    {
-        "label": Column(pl.String, "class whose regions are tested"),
-        "feature": Column(pl.String, "feature set, e.g. gene, exon, or a BED file's name"),
-        "regions": Column(pl.Int64, "regions with genome coordinates"),
-        "observed": Column(
-            pl.Float64, "share of the regions that overlap the feature by at least one base", nullable=True
-        ),
-        "expected": Column(pl.Float64, "mean share over matched controls", nullable=True),
-        **BESIDE_CONTROLS,
-    },
-    key=("label", "feature"),
-)
 CONSERVATION = Schema(
     "CONSERVATION",
     {
@@ -250,6 +236,8 @@ CONSERVATION = Schema(
         "observed": Column(pl.Float64, "mean over regions of their mean signal", nullable=True),
         "expected": Column(pl.Float64, "the same over matched control positions", nullable=True),
         **BESIDE_CONTROLS,
+        "covered_expected": Column(pl.Float64, "mean covered share over the controls", nullable=True),
+        "covered_p_value": Column(pl.Float64, "two-sided permutation p of the covered share", nullable=True),
     },
     key=("label", "signal"),
 )
@@ -271,6 +259,7 @@ REGION_GENES = Schema(
         "gene_name": Column(pl.String, "symbol", nullable=True),
         "gene_type": Column(pl.String, "biotype", nullable=True),
         "distance": Column(pl.Int64, "bases between region and gene; 0 = overlap"),
+        "shared": Column(pl.Int64, "bases that region and gene share"),
     },
     key=("region_id", "gene_id"),
 )

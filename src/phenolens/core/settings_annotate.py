@@ -39,6 +39,25 @@ class AnnotateSettings(Section):
     genes: str | None = Field(None, description="GFF3 or GTF of genes, same build as the genome")
     features: dict[str, str] = Field({}, description="further interval files to overlap with: name = file")
     signals: dict[str, str] = Field({}, description="bigWig files, e.g. conservation: name = file")
+    alignments: dict[str, str] = Field(
+        {},
+        description="multiple alignments (MAF) whose identity is a signal: name = file, or `file#Hsap,Ptro,Ggor`: the reference, then the species compared with it",
+    )
+    families: str | None = Field(
+        None,
+        description="interval file whose names are families: a sequence has that of its longest overlap; none: the sequences' own names",
+    )
+    gene_sets: dict[str, str] = Field(
+        {}, description="gene sets: name = GMT file, DisGeNET's table, or the GWAS catalogue (a set a trait)"
+    )
+    gene_set_sizes: tuple[Positive, Positive] = Field(
+        (5, 2000), description="fewest and most genes that regions could hit of a set that is tested"
+    )
+    gene_reach: Positive = Field(1_000_000, description="bases within which the nearest gene counts in gene sets")
+    gene_regions: Positive = Field(5, description="distinct regions from which a protein-coding gene is listed")
+    gene_bases: Positive = Field(
+        1, description="bases that a region must share with a gene to count for it (paper: 10)"
+    )
     controls: Positive = Field(1000, description="sets of matched control regions for overlap and conservation")
     scores: dict[str, str | ScoreSettings] = Field(
         {}, description="files of scored substitutions: name = file, or name = { file, format, column, ... }"
@@ -56,7 +75,14 @@ class AnnotateSettings(Section):
     variable: dict[Variability, Annotated[float, Field(ge=0)]] = Field(
         {"depth": 90.0}, description="value from which a region is variable in people, by measure"
     )
-    conserved: float = Field(0.3, description="mean signal up to which a region is hardly conserved, to cross with it")
+    conserved: float = Field(
+        0.3,
+        description="mean signal up to which a region is hardly conserved: listed, and crossed with what is variable",
+    )
+    highly_conserved: float = Field(0.9, description="mean signal from which a region is listed as highly conserved")
+    conserved_covered: Share = Field(
+        0.5, description="share of its bases that a listed region's signal covers, at least"
+    )
 
     @property
     def scored(self) -> dict[str, ScoreSettings]:

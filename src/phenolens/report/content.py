@@ -12,9 +12,9 @@ from phenolens.core.schemas import (
     CONFUSION,
     CONSERVATION,
     ENRICHMENT,
+    GENE_COUNTS,
     GENE_TYPES,
     METRICS,
-    OVERLAP,
     PROFILE,
     REGION_GENES,
     REGIONS,
@@ -24,6 +24,7 @@ from phenolens.core.schemas import (
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_attribution import AGREEMENT, COMPLETENESS
+from phenolens.core.schemas_biology import CONSERVED, FAMILIES, GENE_SET_ENRICHMENT, OVERLAP
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_layers import LAYERS, PROJECTION
@@ -75,7 +76,11 @@ SCHEMAS = {
     "enrichment": ENRICHMENT,
     "overlap": OVERLAP,
     "conservation": CONSERVATION,
+    "conserved": CONSERVED,
+    "families": FAMILIES,
     "region_genes": REGION_GENES,
+    "gene_counts": GENE_COUNTS,
+    "gene_sets": GENE_SET_ENRICHMENT,
     "overlays": OVERLAYS,
     "pathogenicity": PATHOGENICITY,
     "pathogenic_variants": PATHOGENIC_VARIANTS,
@@ -111,6 +116,7 @@ class PageContent:
     region_chance, token_regions, tracks : REGION_CHANCE, TOKEN_REGIONS, TRACKS.
     shown_sequences, shown_hits : SHOWN_SEQUENCES, drawn letter by letter, and the SHOWN_HITS on them.
     enrichment, overlap, conservation : ENRICHMENT, OVERLAP, CONSERVATION.
+    families, conserved, gene_counts, gene_sets : FAMILIES, CONSERVED, GENE_COUNTS, GENE_SET_ENRICHMENT.
     overlays, pathogenicity, pathogenic_variants, population, population_cross : the tables of these names.
     files : (path relative to the run folder with /, size in bytes, what it is) of every file of the run.
     versions : package -> version.
@@ -151,7 +157,11 @@ class PageContent:
     enrichment: pl.DataFrame | None = None
     overlap: pl.DataFrame | None = None
     conservation: pl.DataFrame | None = None
+    conserved: pl.DataFrame | None = None
+    families: pl.DataFrame | None = None
     region_genes: pl.DataFrame | None = None
+    gene_counts: pl.DataFrame | None = None
+    gene_sets: pl.DataFrame | None = None
     overlays: pl.DataFrame | None = None
     pathogenicity: pl.DataFrame | None = None
     pathogenic_variants: pl.DataFrame | None = None
@@ -204,7 +214,11 @@ class Facts:
     enrichment: pl.DataFrame
     overlap: pl.DataFrame
     conservation: pl.DataFrame
+    conserved: pl.DataFrame
+    families: pl.DataFrame
     region_genes: pl.DataFrame
+    gene_counts: pl.DataFrame
+    gene_sets: pl.DataFrame
     overlays: pl.DataFrame
     pathogenicity: pl.DataFrame
     pathogenic_variants: pl.DataFrame

@@ -5,6 +5,7 @@ import polars as pl
 from phenolens.report import text
 from phenolens.report.blocks import Block, Bullets, Column, Section, Table
 from phenolens.report.content import Facts
+from phenolens.report.methods_biology import biology_text
 from phenolens.report.methods_dataset import dataset_text, split_text
 from phenolens.report.methods_layers import layers_text
 from phenolens.report.methods_variants import variants_text
@@ -30,7 +31,7 @@ def methods(facts: Facts) -> Section:
         ("Faithfulness", _faithfulness(facts)),
         ("Regions", _regions(facts)),
         ("Motifs", _motifs(facts)),
-        ("Overlap and conservation", _controls(facts)),
+        *biology_text(facts),
         *variants_text(facts),
         ("Reproducibility", _software(facts)),
     ]
@@ -174,15 +175,6 @@ def _motifs(facts: Facts) -> str:
         f"{text.plural(facts.enrichment['motif_id'].n_unique(), 'motif')} of {settings.motifs} were scanned on both strands; a hit has p ≤ {settings.motif_p:g}. A sequence "
         f"counts once, however many hits it has. Compared with {controls}{stretches}: Fisher's exact test, one-sided (more often in the case); odds ratio with 1/2 "
         "added to each cell and Woolf's 95 % interval; q-values by Benjamini and Hochberg over the motifs of each comparison."
-    )
-
-
-def _controls(facts: Facts) -> str:
-    if not facts.overlap.height and not facts.conservation.height:
-        return "No overlap or conservation was computed."
-    return (
-        f"Observed values were compared with {text.plural(facts.settings.annotate.controls, 'set')} of matched control regions (same lengths, at random places in the same sequences); "
-        "two-sided permutation p-value, q-values by Benjamini and Hochberg. The question answered is whether, within these sequences, the regions prefer the feature."
     )
 
 

@@ -24,6 +24,7 @@ from phenolens.report.sections_alrw import heads, modes
 from phenolens.report.sections_calibration import calibration
 from phenolens.report.sections_data import asked, data
 from phenolens.report.sections_faithfulness import faithfulness
+from phenolens.report.sections_genes import families, genes
 from phenolens.report.sections_layers import layers
 from phenolens.report.sections_length import length
 from phenolens.report.sections_meaning import conservation, overlap
@@ -54,7 +55,9 @@ STAGES = (
     motifs,
     sequences,
     overlap,
+    families,
     conservation,
+    genes,
     pathogenicity,
     population,
     tracks,
