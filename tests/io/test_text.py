@@ -159,7 +159,8 @@ def test_file_is_closed_after_an_error(tmp_path, recwarn):
 )
 def test_standard_input_without_content(redirect, sentence):
     code = (
-        "from phenolens.io.text import open_raw\ntry:\n    open_raw('-')\nexcept Exception as error:\n    print(error)"
+        "from phenolens.core.errors import PhenolensError\nfrom phenolens.io.text import open_raw\n"
+        "try:\n    open_raw('-')\nexcept PhenolensError as error:\n    print(error)"
     )
     shell = ["sh", "-c", f'exec "{sys.executable}" -c "$CODE" {redirect}']
     done = subprocess.run(shell, capture_output=True, text=True, check=True, env={**os.environ, "CODE": code})
