@@ -1,5 +1,6 @@
 """The one sentence on faithfulness says what the intervals say, also when the answer is no; the tables hold every comparison."""
 
+import re
 from dataclasses import replace
 
 import polars as pl
@@ -7,11 +8,13 @@ import pytest
 
 from phenolens.report.content import PageContent, tidy
 from phenolens.report.page import page, page_tables
-from phenolens.report.sections_faithfulness import faithful, faithfulness
+from phenolens.report.sections_faithfulness import CONTROLS, faithful, faithfulness
+
+EVERY = ["shift", "gc", "random"]
 
 
-def with_interval(study, method, control, curve, low, high):
-    chosen = (pl.col("method") == method) & (pl.col("control") == control) & (pl.col("model") == "trained")
+def with_interval(study, controls, curve, low, high):
+    chosen = (pl.col("method") == "alrw") & pl.col("control").is_in(controls) & (pl.col("model") == "trained")
     chosen &= (pl.col("curve") == curve) & pl.col("label").is_null()
     changed = {"low": low, "high": high, "area": (low + high) / 2}
     table = study.faithfulness.with_columns(
@@ -26,29 +29,40 @@ def with_interval(study, method, control, curve, low, high):
         (
             (0.1, 0.3),
             (0.2, 0.4),
-            "ALRW is better than random positions here (mean difference in probability: deletion 0.200 (",
+            "ALRW is better than bases elsewhere here (least clear comparison, mean difference in probability: deletion 0.200 (",
         ),
-        ((-0.1, 0.3), (-0.2, 0.4), "ALRW is not better than random positions here ("),
-        ((-0.3, -0.1), (-0.4, -0.2), "ALRW is worse than random positions here ("),
+        ((-0.1, 0.3), (-0.2, 0.4), "ALRW is not better than bases elsewhere here ("),
+        ((-0.3, -0.1), (-0.4, -0.2), "ALRW is worse than bases elsewhere here ("),
         (
             (0.1, 0.3),
             (-0.2, 0.4),
-            "ALRW is, compared with random positions, better by deletion but not better by insertion here (",
+            "ALRW is, compared with bases elsewhere, better by deletion but not better by insertion here (",
         ),
     ],
 )
 def test_the_sentence_says_what_the_intervals_say(study, deletion, insertion, words):
-    changed = with_interval(study, "alrw", "shift", "deletion", *deletion)
-    changed = with_interval(changed, "alrw", "shift", "insertion", *insertion)
+    changed = with_interval(study, EVERY, "deletion", *deletion)
+    changed = with_interval(changed, EVERY, "insertion", *insertion)
     sentence = faithful(tidy(changed))
     assert sentence.startswith(words)
     assert page(changed).count(sentence.replace("'", "&#39;")) == 2  # in the summary and above its section
 
 
+@pytest.mark.parametrize("hard", EVERY)
+def test_better_than_chance_means_better_than_every_control(study, hard):
+    changed = study
+    for curve in ("deletion", "insertion"):
+        changed = with_interval(changed, EVERY, curve, 0.1, 0.3)
+        changed = with_interval(changed, [hard], curve, -0.05, 0.15)
+    sentence = faithful(tidy(changed))
+    assert sentence.startswith("ALRW is not better than bases elsewhere here (")
+    assert re.search(rf"deletion 0\.0500 \([^)]*\) against {CONTROLS[hard]}", sentence)
+
+
 def test_the_sentence_compares_with_integrated_gradients_and_names_the_best_method(study):
     sentence = faithful(tidy(study))
     assert (
-        "; it is worse than integrated gradients; of all methods occlusion has the largest difference from random positions by deletion, 0.150 ("
+        "; it is worse than integrated gradients; of all methods occlusion has the largest difference from bases elsewhere by deletion, 0.150 ("
         in sentence
     )
     alone = replace(
