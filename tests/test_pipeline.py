@@ -256,4 +256,4 @@ def test_the_bases_that_the_model_reads_matter_to_it_and_those_of_random_weights
     for method in ("alrw", "integrated_gradients", "occlusion"):
         assert (chance.filter(model="trained", method=method)["low"] > 0).all()
     assert (chance.filter(model="random weights")["low"] < 0).all()
-    assert "ALRW is better than random positions here" in (finished / "report" / "index.html").read_text()
+    assert "ALRW is better than bases elsewhere here" in (finished / "report" / "index.html").read_text()
