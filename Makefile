@@ -34,6 +34,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/pathogenicity.py bench-run/pathogenicity
 	@$(BIN)/python benchmarks/planted.py bench-run/planted
 	@$(BIN)/python benchmarks/regions.py $(DATA) bench-run/regions
+	@$(BIN)/python benchmarks/ltr7_motifs.py $(DATA) bench-run/ltr7-motifs
 	@$(BIN)/python benchmarks/motifs.py $(DATA)/motifs/JASPAR2024_CORE.meme.gz
 	@$(BIN)/python benchmarks/overlap.py bench-run/overlap
 

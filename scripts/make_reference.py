@@ -17,6 +17,7 @@ from phenolens.core.schemas_biology import BIOLOGY_TABLES
 from phenolens.core.schemas_evaluate import EVALUATE_TABLES
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_TABLES
 from phenolens.core.schemas_layers import LAYERS_TABLES
+from phenolens.core.schemas_motifs import MOTIF_TABLES
 from phenolens.core.schemas_predict import classes_schema
 from phenolens.core.schemas_regions import REGION_TABLES
 from phenolens.core.schemas_variants import VARIANT_TABLES
@@ -90,6 +91,7 @@ def tables_page() -> str:
         *FAITHFULNESS_TABLES,
         *REGION_TABLES,
         *LAYERS_TABLES,
+        *MOTIF_TABLES,
         *VARIANT_TABLES,
         predictions_schema(["<class>"]),
         classes_schema(["<class>"]),

@@ -29,7 +29,7 @@ PROMISED = [
     "evaluate/predictions.parquet", "evaluate/metrics.tsv", "explain/alrw.parquet", "explain/regions.bed",
     "explain/alrw.element.bw", "explain/tracks.tsv", "explain/igv_session.xml", "explain/token_regions.tsv", "explain/region_chance.tsv",
     "explain/layers.tsv", "explain/projection.parquet",
-    "annotate/hits.tsv", "annotate/enrichment.tsv", "annotate/overlap.tsv",
+    "annotate/hits.tsv", "annotate/enrichment.tsv", "annotate/motif_sets.tsv", "annotate/motif_regions.tsv", "annotate/overlap.tsv",
     "annotate/conservation.tsv", "report/index.html", "manifest.json",
 ]  # fmt: skip
 
@@ -115,9 +115,16 @@ def test_the_track_is_highest_on_the_motifs(planted, finished):
 
 def test_the_planted_motif_ranks_first_and_its_signal_stands_out(finished):
     enriched = pl.read_csv(finished / "annotate" / "enrichment.tsv", separator="\t")
-    for _, table in enriched.group_by("case", "control"):
+    for _, table in enriched.group_by("case", "scope", "control"):
         assert table.sort("p_value")["motif_name"][0] == "PLANTED"
     assert enriched.filter((pl.col("motif_name") != "PLANTED") & (pl.col("q_value") < 0.05)).is_empty()
+    assert enriched.filter("enriched")["motif_name"].unique().to_list() == ["PLANTED"]
+    sets = pl.read_csv(finished / "annotate" / "motif_sets.tsv", separator="\t")
+    assert ("element: regions and whole sequences", "regions & whole sequences", 1) in sets.select(
+        sets.columns[:3]
+    ).rows()
+    places = pl.read_csv(finished / "annotate" / "motif_regions.tsv", separator="\t")
+    assert places["motifs"].unique().to_list() == ["PLANTED"]
     signal_row = (
         pl.read_csv(finished / "annotate" / "conservation.tsv", separator="\t")
         .filter(pl.col("label") == "element")

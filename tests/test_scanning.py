@@ -10,12 +10,13 @@ from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 from phenolens.annotate.motifs import scan
+from phenolens.annotate.pvalues import NRDB
 from phenolens.cli import app
 from phenolens.core.errors import InputError, SettingsError
-from phenolens.core.schemas import HITS
+from phenolens.core.schemas_motifs import HITS
 from phenolens.core.table import check
 from phenolens.io.motifs import read_motifs
-from phenolens.scanning import NRDB, ScanOptions, scan_file, scan_sequences
+from phenolens.scanning import ScanOptions, scan_file, scan_sequences
 
 MEME = "MEME version 4\n\nALPHABET= ACGT\n\nBackground letter frequencies\nA 0.3 C 0.2 G 0.2 T 0.3\n\n"
 

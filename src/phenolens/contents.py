@@ -10,10 +10,8 @@ from phenolens.core.schemas import (
     COMPARISON,
     CONFUSION,
     CONSERVATION,
-    ENRICHMENT,
     GENE_COUNTS,
     GENE_TYPES,
-    HITS,
     METRICS,
     PROFILE,
     REGION_GENES,
@@ -25,6 +23,7 @@ from phenolens.core.schemas_biology import CONSERVED, FAMILIES, GENE_SET_ENRICHM
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_layers import LAYERS
+from phenolens.core.schemas_motifs import ENRICHMENT, HITS, MOTIF_SETS
 from phenolens.core.schemas_regions import REGION_CHANCE, TOKEN_REGIONS, TRACKS
 from phenolens.core.schemas_variants import (
     OVERLAYS,
@@ -73,7 +72,11 @@ MEANING = {
     "explain/layers.tsv": "what a linear probe reads from every layer, before and after fine-tuning",
     "explain/projection.parquet": "sequences in two dimensions: layers before and after fine-tuning, and 6-mer counts",
     "annotate/hits.tsv": "every motif hit in the regions",
-    "annotate/enrichment.tsv": "motifs found in more regions of one class than of the others",
+    "annotate/enrichment.tsv": "motifs found in more sequences of one class than of its control: in the regions and whole, cross-fitted",
+    "annotate/motif_sets.tsv": "enriched motifs that classes share, and that regions and whole sequences share",
+    "annotate/modisco/one_hot.npz": "for modisco-lite: sequences; modisco motifs -s one_hot.npz -a attributions.npz -n 2000 -o modisco.h5",
+    "annotate/modisco/attributions.npz": "for modisco-lite: their per-base scores",
+    "annotate/motif_regions.tsv": "places of enriched motifs on the genome, merged within 10 bases",
     "annotate/overlap.tsv": "overlap of the regions with genes and other features, against matched, circular and shuffled controls",
     "annotate/families.tsv": "share of each family in one class over its share in another, with intervals",
     "annotate/conserved.tsv": "highly and hardly conserved regions with their genes",
@@ -136,6 +139,7 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         faithfulness_curves=_tsv(folder / "explain" / "faithfulness_curves.tsv", FAITHFULNESS_CURVES),
         sanity=_tsv(folder / "explain" / "sanity.tsv", SANITY),
         enrichment=_tsv(folder / "annotate" / "enrichment.tsv", ENRICHMENT),
+        motif_sets=_tsv(folder / "annotate" / "motif_sets.tsv", MOTIF_SETS),
         overlap=_tsv(folder / "annotate" / "overlap.tsv", OVERLAP),
         conservation=_tsv(folder / "annotate" / "conservation.tsv", CONSERVATION),
         overlays=_tsv(folder / "annotate" / "overlays.tsv", OVERLAYS),

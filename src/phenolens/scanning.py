@@ -12,8 +12,8 @@ import polars as pl
 
 from phenolens.annotate.fimo_nulls import fimo_shares
 from phenolens.annotate.motifs import Block, prepare, scan_blocks
+from phenolens.annotate.pvalues import NRDB, check_background
 from phenolens.annotate.pvalues import background as letters_of
-from phenolens.annotate.pvalues import check_background
 from phenolens.core.errors import STDIN, InputError, SettingsError
 from phenolens.core.run import whole
 from phenolens.core.study import DEMO
@@ -26,7 +26,6 @@ from phenolens.io.motifs import read_motif_file, read_motifs
 BUILT_IN = DEMO / "jaspar_vertebrates.meme.gz"
 BLOCK_BYTES = 1 << 25  # of FASTA text read at once
 ROWS_AT_ONCE, DIGITS = 100_000, 6  # of a written table
-NRDB = (0.281774, 0.222020, 0.228876, 0.267330)  # FIMO's background where none is given: NCBI's non-redundant DNA
 FIMO_COLUMNS = {
     "motif_id": pl.col("motif_id"),
     "motif_alt_id": pl.col("motif_name"),
@@ -152,7 +151,7 @@ def _background(asked: str, sequences: str | Path, motifs: Path) -> np.ndarray:
             raise SettingsError("command line", "--background", "is that of the sequences, which are standard input and can be read only once", expected="motifs, nrdb, or four frequencies")  # fmt: skip
         return letters_of(text for _, block in _blocks(sequences) for text in block)
     if asked == "nrdb":
-        return np.array(NRDB)
+        return NRDB
     if asked == "motifs":
         stated = read_motif_file(motifs).background
         if stated is None:

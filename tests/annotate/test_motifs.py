@@ -11,7 +11,7 @@ from phenolens.annotate.fimo_nulls import fimo_shares
 from phenolens.annotate.motifs import prepare, scan, scan_blocks
 from phenolens.annotate.pvalues import LAMBDAS, background, q_values, score_table, true_null_share
 from phenolens.core.errors import DataError
-from phenolens.core.schemas import HITS
+from phenolens.core.schemas_motifs import HITS
 from phenolens.core.table import check
 from phenolens.core.types import Motif
 from phenolens.io.motifs import read_motifs

@@ -77,6 +77,7 @@ def test_every_setting_has_help(section):
             "a class has exactly one of: intervals, regions, random_length, matched_to, shuffled_from, sequences",
         ),
         (GOOD.replace("{ merge = 10 }", "{ merge = 10, slop = 5 }"), "a step has exactly one of: merge"),
+        (GOOD + "[annotate]\ndenovo = 'deeplift'\n", "annotate.denovo = deeplift needs that method in explain.methods"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_remedy(tmp_path, text, sentence):

@@ -8,7 +8,6 @@ from phenolens.core.schemas import (
     COMPARISON,
     CONFUSION,
     CONSERVATION,
-    ENRICHMENT,
     GENE_COUNTS,
     GENE_TYPES,
     METRICS,
@@ -24,6 +23,7 @@ from phenolens.core.schemas_biology import CONSERVED, FAMILIES, GENE_SET_ENRICHM
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_layers import LAYERS, PROJECTION
+from phenolens.core.schemas_motifs import ENRICHMENT, MOTIF_SETS
 from phenolens.core.schemas_regions import REGION_CHANCE, SHOWN_HITS, SHOWN_SEQUENCES, TOKEN_REGIONS, TRACKS
 from phenolens.core.schemas_variants import (
     OVERLAYS,
@@ -468,33 +468,41 @@ def shown_hits(drawn, found, rng):
 
 
 def enrichment(labels, rng):
+    """Motifs in regions and whole sequences of the first class; the first four of each are enriched, every other one has a near-copy before it."""
     rows = []
-    for k, motif in enumerate(MOTIFS * 3):
-        a, c = int(rng.integers(6, 90)) + (60 if k < 4 else 0), int(rng.integers(10, 90))
-        ratio = (a + 0.5) * (200.5 - c) / ((220.5 - a) * (c + 0.5))
-        se = np.sqrt(1 / (a + 0.5) + 1 / (220.5 - a) + 1 / (c + 0.5) + 1 / (200.5 - c))
-        p = float(np.clip(np.exp(-3 * max(0, np.log(ratio) / se)), 1e-30, 1))
-        low, high = float(ratio * np.exp(-1.96 * se)), float(ratio * np.exp(1.96 * se))
-        rows.append(
-            (
+    for scope in ("regions", "whole"):
+        for k, motif in enumerate(MOTIFS * 3):
+            a, c = int(rng.integers(6, 90)) + (60 if k < 4 else 0), int(rng.integers(10, 90))
+            ratio = (a + 0.5) * (200.5 - c) / ((220.5 - a) * (c + 0.5))
+            se = np.sqrt(1 / (a + 0.5) + 1 / (220.5 - a) + 1 / (c + 0.5) + 1 / (200.5 - c))
+            p = float(np.clip(np.exp(-3 * max(0, np.log(ratio) / se)), 1e-30, 1))
+            low, high = float(ratio * np.exp(-1.96 * se)), float(ratio * np.exp(1.96 * se))
+            q = min(1.0, p * 15)
+            known = (
                 labels[0],
+                scope,
                 labels[-1],
                 f"MA{k:04d}.1",
                 motif,
-                a,
-                220,
-                c,
-                200,
-                a / 9,
-                c / 9,
-                float(ratio),
-                low,
-                high,
-                p,
-                min(1.0, p * 15),
+                "Class of it",
+                f"Family {k % 3}",
+                "vertebrates",
             )
-        )
+            numbers = (a, 220, c, 200, a / 9, c / 9, a / 220 / (a / 220 + c / 200), float(ratio), low, high, p, q)
+            chosen = 2 if q <= 0.05 else 0
+            fitted = (float(ratio), low, high, min(1.0, 3 * q)) if chosen else (None,) * 4
+            rows.append((*known, f"MA{k // 2 * 2:04d}.1", *numbers, chosen, *fitted, bool(chosen and 3 * q <= 0.05)))
     return table(ENRICHMENT, rows)
+
+
+def shared_motifs(labels):
+    """Three combinations of up to three classes, and of the first class's two scopes."""
+    rows = [
+        ("classes, regions", " & ".join(labels[:n]), 9 - n, 5 - n, "KLF4, SOX2") for n in (1, 2, 3) if n <= len(labels)
+    ]
+    both = f"{labels[0]}: regions and whole sequences"
+    rows += [(both, "regions", 3, 2, "KLF4"), (both, "regions & whole sequences", 1, 1, "SOX2")]
+    return table(MOTIF_SETS, rows)
 
 
 def against_controls(schema, labels, names, rng, scale):
@@ -777,6 +785,7 @@ def fake_study(classes=2, n=1200, seed=7):
         shown_sequences=drawn,
         shown_hits=shown_hits(drawn, found, np.random.default_rng(seed + 3)),
         enrichment=enrichment(labels, rng),
+        motif_sets=shared_motifs(labels),
         overlap=against_controls(OVERLAP, labels, ("gene", "exon", "enhancer"), rng, 1.0),
         conservation=against_controls(CONSERVATION, labels, ("phyloP primates", "phastCons"), rng, 0.4),
         region_genes=table(REGION_GENES, genes),

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from phenolens.core.schemas import (
     CONFUSION,
     CONSERVATION,
-    ENRICHMENT,
     GENE_TYPES,
     METRICS,
     PROFILE,
@@ -27,8 +26,10 @@ from phenolens.core.schemas_biology import OVERLAP
 from phenolens.core.schemas_evaluate import CALIBRATION
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_CURVES
 from phenolens.core.schemas_layers import LAYERS
+from phenolens.core.schemas_motifs import ENRICHMENT, MOTIF_SETS
 from phenolens.core.table import empty
-from phenolens.report.content import HISTORY, tidy
+from phenolens.report.content import tidy
+from phenolens.report.content_tables import HISTORY
 from phenolens.report.figures import blank, colour, dash, distributions, styled, svg
 from phenolens.report.figures_agreement import agreement_figure
 from phenolens.report.figures_alrw import edges_figure
@@ -43,6 +44,7 @@ from phenolens.report.figures_data import (
 )
 from phenolens.report.figures_faithfulness import faithfulness_figure
 from phenolens.report.figures_layers import layers_figure
+from phenolens.report.figures_motifs import upset_figure, venn_figure
 from phenolens.report.figures_performance import (
     by_length_figure,
     confusion_figure,
@@ -92,6 +94,17 @@ def faithfulness(table, labels):
     return faithfulness_figure(table, {method: method for method in methods}, first="alrw")
 
 
+def scopes(draw):
+    """The sets of the last comparison, a class's regions and whole sequences."""
+
+    def drawn(table, labels):
+        last = table.filter(pl.col("comparison") == (table["comparison"].last() or ""))
+        names = dict.fromkeys(name for row in last["sets"] for name in row.split(" & "))
+        return draw(last, list(names | {"whole sequences": None}))
+
+    return drawn
+
+
 DRAWN = {  # name -> (figure of table and labels, its table in the content)
     "lengths": (length_figure, lambda f: f.sequences),
     "gc": (gc_figure, lambda f: f.sequences),
@@ -113,13 +126,15 @@ DRAWN = {  # name -> (figure of table and labels, its table in the content)
         lambda f: f.agreement,
     ),
     "enrichment-plot": (lambda t, labels: enrichment_figure(t.head(12)), lambda f: f.enrichment),
+    "motif-sets-plot": (scopes(upset_figure), lambda f: f.motif_sets),
+    "motif-venn-plot": (scopes(venn_figure), lambda f: f.motif_sets),
     "overlap-plot": (overlap, lambda f: f.overlap.filter(null="matched")),
     "conservation-plot": (conservation, lambda f: f.conservation),
 }
 SCHEMAS = {
     "lengths-by-split": SEQUENCES, "gene-types": GENE_TYPES,
     "lengths": SEQUENCES, "gc": SEQUENCES, "chromosomes": SEQUENCES, "metrics-plot": METRICS, "confusion": CONFUSION, "loss": HISTORY,
-    "by-length": METRICS, "calibration": CALIBRATION, "layers-plot": LAYERS, "profile": PROFILE, "modes-plot": EDGES, "agreement-plot": AGREEMENT, "faithfulness": FAITHFULNESS_CURVES, "enrichment-plot": ENRICHMENT, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
+    "by-length": METRICS, "calibration": CALIBRATION, "layers-plot": LAYERS, "profile": PROFILE, "modes-plot": EDGES, "agreement-plot": AGREEMENT, "faithfulness": FAITHFULNESS_CURVES, "enrichment-plot": ENRICHMENT, "motif-sets-plot": MOTIF_SETS, "motif-venn-plot": MOTIF_SETS, "overlap-plot": OVERLAP, "conservation-plot": CONSERVATION,
 }  # fmt: skip
 NUMBERS = (
     "metrics-plot",
@@ -168,6 +183,8 @@ def test_two_classes_draw_and_every_class_or_run_is_named(name, drawings):
         "layers-plot": ["before fine-tuning", "after fine-tuning", "6-mer counts", "guessing"],
         "roc": ["ERV"],
         "enrichment-plot": ["q ="],
+        "motif-sets-plot": ["regions", "whole sequences", "Motifs"],
+        "motif-venn-plot": ["regions", "whole sequences"],
         "modes-plot": ["default", "paper"],
         "faithfulness": ["ALRW", "runs elsewhere"],
         "agreement-plot": ["ALRW (attention)", "occlusion", "0.31", "22 %"],

@@ -14,7 +14,8 @@ from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
 from phenolens.core.errors import DataError
 from phenolens.core.settings import StudySettings
-from phenolens.report.content import SCHEMAS, PageContent, tidy
+from phenolens.report.content import PageContent, tidy
+from phenolens.report.content_tables import SCHEMAS
 from phenolens.report.glossary import TERMS
 from phenolens.report.page import page, page_tables, sections
 
@@ -190,11 +191,11 @@ def test_without_a_paired_interval_overlap_decides(study, bare, shift, words):
 
 
 def test_without_a_significant_motif_the_page_says_so_and_still_shows_the_rows(study, bare):
-    dull = study.enrichment.with_columns(q_value=pl.lit(0.6))
+    dull = study.enrichment.with_columns(q_value=pl.lit(0.6), enriched=pl.lit(False))
     text = Reader(page(replace(bare, enrichment=dull, regions=study.regions))).text
     assert "none occurs significantly more often" in text
     assert "None is significant" in text
-    assert study.enrichment.sort("p_value")["motif_id"][0] in text
+    assert study.enrichment.filter(pl.col("scope") == "regions").sort("p_value", "motif_id")["motif_id"][0] in text
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from phenolens.core.schemas import HITS, REGIONS
+from phenolens.core.schemas import REGIONS
+from phenolens.core.schemas_motifs import HITS
 from phenolens.report.content import PageContent, tidy
 from phenolens.report.figures_sequence import LANES, Hit, Shown, part_of, sequence_picture
 from phenolens.report.sections_regions import chance, token_regions, tracks
@@ -188,11 +189,11 @@ def test_only_enriched_motifs_are_drawn_where_there_are_any(study):
     facts = tidy(study)
     pictures = [str(block.draw()) for block in sequences(facts).blocks[1:]]
     assert len(pictures) == 3
-    enriched = set(study.enrichment.filter(pl.col("q_value") <= 0.05)["motif_name"])
+    enriched = set(study.enrichment.filter(pl.col("enriched") & (pl.col("scope") == "regions"))["motif_name"])
     named = {title.split(" ")[0] for picture in pictures for title in re.findall(r"<title>([^<]*)</title>", picture)}
     assert named
     assert named <= enriched
-    dull = replace(study, enrichment=study.enrichment.with_columns(q_value=pl.lit(0.6)))
+    dull = replace(study, enrichment=study.enrichment.with_columns(enriched=pl.lit(False)))
     section = sequences(tidy(dull))
     assert "No motif is significantly enriched" in section.blocks[0].text
     assert "SOX2" in str(section.blocks[1].draw())

@@ -28,7 +28,7 @@ from phenolens.annotate.pvalues import (
     true_null_share,
 )
 from phenolens.core.errors import DataError
-from phenolens.core.schemas import HITS
+from phenolens.core.schemas_motifs import HITS
 from phenolens.core.table import empty
 from phenolens.core.types import Motif
 

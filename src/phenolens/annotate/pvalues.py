@@ -18,6 +18,8 @@ OTHER = 4  # code of everything that is not A, C, G or T, and of the gap between
 CODES = np.full(256, OTHER, dtype=np.uint8)
 CODES[LETTERS] = CODES[LETTERS + 32] = np.arange(4)  # lower case is 32 above upper case
 
+# FIMO's background where none is given: NCBI's non-redundant DNA
+NRDB = np.array([0.281774, 0.222020, 0.228876, 0.267330])
 PSEUDOCOUNT = 0.1  # FIMO's default
 DEFAULT_SITES = 20.0  # MEME's, where a motif file does not say
 SCORE_RANGE = 1000  # largest integer score of one position

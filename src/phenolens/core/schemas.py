@@ -190,42 +190,6 @@ REGIONS = Schema(
     },
     key=("region_id",),
 )
-HITS = Schema(
-    "HITS",
-    {
-        "motif_id": Column(pl.String, "identifier in the motif file"),
-        "motif_name": Column(pl.String, "name in the motif file", nullable=True),
-        "sequence_id": Column(pl.String, "scanned sequence or region"),
-        "start": Column(pl.Int64, "first base within what was scanned, 0-based"),
-        "end": Column(pl.Int64, "one past the last base"),
-        "strand": Column(pl.String, "+ or -"),
-        "score": Column(pl.Float64, "log-odds score in bits"),
-        "p_value": Column(pl.Float64, "chance of such a score at one position of background"),
-        "q_value": Column(pl.Float64, "false discovery rate over all scanned positions of the motif"),
-        "matched": Column(pl.String, "the letters, in the motif's direction"),
-    },
-)
-ENRICHMENT = Schema(
-    "ENRICHMENT",
-    {
-        "case": Column(pl.String, "class whose regions are tested"),
-        "control": Column(pl.String, "what they are compared with"),
-        "motif_id": Column(pl.String, "identifier in the motif file"),
-        "motif_name": Column(pl.String, "name in the motif file", nullable=True),
-        "case_hits": Column(pl.Int64, "case sequences with at least one hit"),
-        "case_total": Column(pl.Int64, "case sequences"),
-        "control_hits": Column(pl.Int64, "control sequences with at least one hit"),
-        "control_total": Column(pl.Int64, "control sequences"),
-        "case_per_kb": Column(pl.Float64, "hits per 1,000 bases in the case", nullable=True),
-        "control_per_kb": Column(pl.Float64, "hits per 1,000 bases in the control", nullable=True),
-        "odds_ratio": Column(pl.Float64, "odds ratio with 1/2 added to each cell (Haldane-Anscombe)", nullable=True),
-        "low": Column(pl.Float64, "lower end of its 95 % interval (Woolf)", nullable=True),
-        "high": Column(pl.Float64, "upper end of its 95 % interval (Woolf)", nullable=True),
-        "p_value": Column(pl.Float64, "Fisher's exact test, one-sided: more often in the case"),
-        "q_value": Column(pl.Float64, "Benjamini-Hochberg over the motifs of this case and control"),
-    },
-    key=("case", "control", "motif_id"),
-)
 CONSERVATION = Schema(
     "CONSERVATION",
     {

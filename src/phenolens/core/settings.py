@@ -207,3 +207,9 @@ class StudySettings(Section):
     explain: ExplainSettings = Field(ExplainSettings(), description="what it reads")
     annotate: AnnotateSettings = Field(AnnotateSettings(), description="what that is")
     report: ReportSettings = Field(ReportSettings(), description="the page")
+
+    @model_validator(mode="after")
+    def _scored(self) -> "StudySettings":
+        if self.annotate.denovo is not None and self.annotate.denovo not in self.explain.methods:
+            raise ValueError(f"annotate.denovo = {self.annotate.denovo} needs that method in explain.methods")
+        return self

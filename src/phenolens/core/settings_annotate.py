@@ -36,6 +36,18 @@ class AnnotateSettings(Section):
         description="motif file: MEME text, JASPAR, TRANSFAC, HOCOMOCO or JASPAR's SQLite; `FILE#vertebrates` takes one taxon where the file tells it; `jaspar:2024#vertebrates`: of the installed pyjaspar",
     )
     motif_p: Share = Field(1e-4, description="largest p-value of a motif hit")
+    motif_background: Literal["controls", "nrdb"] = Field(
+        "controls",
+        description="letter frequencies behind the p-values: of the matched background (all classes where there is none), or FIMO's default",
+    )
+    motif_test: Literal["sequences", "paper"] = Field(
+        "sequences",
+        description="sequences with a hit, cross-fitted between halves of the data; paper: hits with q <= 0.05 counted, no cross-fitting",
+    )
+    denovo: str | None = Field(
+        None,
+        description="method of explain.methods, e.g. integrated_gradients, whose scores are written for modisco-lite (motifs that no collection knows)",
+    )
     genes: str | None = Field(None, description="GFF3 or GTF of genes, same build as the genome")
     features: dict[str, str] = Field({}, description="further interval files to overlap with: name = file")
     signals: dict[str, str] = Field({}, description="bigWig files, e.g. conservation: name = file")

@@ -7,86 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from phenolens.core.schemas import (
-    COMPARISON,
-    CONFUSION,
-    CONSERVATION,
-    ENRICHMENT,
-    GENE_COUNTS,
-    GENE_TYPES,
-    METRICS,
-    PROFILE,
-    REGION_GENES,
-    REGIONS,
-    SEQUENCES,
-    STATISTICS,
-    predictions_schema,
-)
-from phenolens.core.schemas_alrw import EDGES, HEADS
-from phenolens.core.schemas_attribution import AGREEMENT, COMPLETENESS
-from phenolens.core.schemas_biology import CONSERVED, FAMILIES, GENE_SET_ENRICHMENT, OVERLAP
-from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
-from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
-from phenolens.core.schemas_layers import LAYERS, PROJECTION
-from phenolens.core.schemas_regions import REGION_CHANCE, SHOWN_HITS, SHOWN_SEQUENCES, TOKEN_REGIONS, TRACKS
-from phenolens.core.schemas_variants import (
-    OVERLAYS,
-    PATHOGENIC_VARIANTS,
-    PATHOGENICITY,
-    POPULATION,
-    POPULATION_CROSS,
-)
+from phenolens.core.schemas import predictions_schema
 from phenolens.core.settings import StudySettings
-from phenolens.core.table import Column, Schema, check, empty
+from phenolens.core.table import Schema, check, empty
+from phenolens.report.content_tables import HISTORY, SCHEMAS
 
-HISTORY = Schema(
-    "HISTORY",
-    {
-        "run": Column(pl.String, "run-0, run-1 ..."),
-        "epoch": Column(pl.Int64, "pass over the training sequences, 1-based"),
-        "train_loss": Column(pl.Float64, "mean training loss of the epoch", nullable=True),
-        "validation_loss": Column(pl.Float64, "loss on the validation sequences after it", nullable=True),
-    },
-)
-SCHEMAS = {
-    "sequences": SEQUENCES,
-    "statistics": STATISTICS,
-    "gene_types": GENE_TYPES,
-    "metrics": METRICS,
-    "confusion": CONFUSION,
-    "comparison": COMPARISON,
-    "seeds": SEEDS,
-    "calibration": CALIBRATION,
-    "layers": LAYERS,
-    "projection": PROJECTION,
-    "profile": PROFILE,
-    "heads": HEADS,
-    "edges": EDGES,
-    "faithfulness": FAITHFULNESS,
-    "faithfulness_curves": FAITHFULNESS_CURVES,
-    "sanity": SANITY,
-    "agreement": AGREEMENT,
-    "completeness": COMPLETENESS,
-    "regions": REGIONS,
-    "region_chance": REGION_CHANCE,
-    "token_regions": TOKEN_REGIONS,
-    "tracks": TRACKS,
-    "shown_sequences": SHOWN_SEQUENCES,
-    "shown_hits": SHOWN_HITS,
-    "enrichment": ENRICHMENT,
-    "overlap": OVERLAP,
-    "conservation": CONSERVATION,
-    "conserved": CONSERVED,
-    "families": FAMILIES,
-    "region_genes": REGION_GENES,
-    "gene_counts": GENE_COUNTS,
-    "gene_sets": GENE_SET_ENRICHMENT,
-    "overlays": OVERLAYS,
-    "pathogenicity": PATHOGENICITY,
-    "pathogenic_variants": PATHOGENIC_VARIANTS,
-    "population": POPULATION,
-    "population_cross": POPULATION_CROSS,
-}
 AS_GIVEN = ("settings", "version", "quality", "model", "temperatures", "files", "versions", "seconds")
 
 
@@ -115,7 +40,7 @@ class PageContent:
     regions, region_genes : REGIONS and REGION_GENES.
     region_chance, token_regions, tracks : REGION_CHANCE, TOKEN_REGIONS, TRACKS.
     shown_sequences, shown_hits : SHOWN_SEQUENCES, drawn letter by letter, and the SHOWN_HITS on them.
-    enrichment, overlap, conservation : ENRICHMENT, OVERLAP, CONSERVATION.
+    enrichment, motif_sets, overlap, conservation : ENRICHMENT, MOTIF_SETS, OVERLAP, CONSERVATION.
     families, conserved, gene_counts, gene_sets : FAMILIES, CONSERVED, GENE_COUNTS, GENE_SET_ENRICHMENT.
     overlays, pathogenicity, pathogenic_variants, population, population_cross : the tables of these names.
     files : (path relative to the run folder with /, size in bytes, what it is) of every file of the run.
@@ -155,6 +80,7 @@ class PageContent:
     shown_sequences: pl.DataFrame | None = None
     shown_hits: pl.DataFrame | None = None
     enrichment: pl.DataFrame | None = None
+    motif_sets: pl.DataFrame | None = None
     overlap: pl.DataFrame | None = None
     conservation: pl.DataFrame | None = None
     conserved: pl.DataFrame | None = None
@@ -212,6 +138,7 @@ class Facts:
     shown_sequences: pl.DataFrame
     shown_hits: pl.DataFrame
     enrichment: pl.DataFrame
+    motif_sets: pl.DataFrame
     overlap: pl.DataFrame
     conservation: pl.DataFrame
     conserved: pl.DataFrame

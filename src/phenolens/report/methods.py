@@ -171,10 +171,20 @@ def _motifs(facts: Facts) -> str:
         if "random stretches" in controls
         else ""
     )
+    letters = (
+        "FIMO's default background" if settings.motif_background == "nrdb" else "the letters of the control sequences"
+    )
+    counted = (
+        "Hits with q ≤ 0.05 were counted, of the motif among those of all motifs (the paper's test); enriched: q ≤ 0.05, case rate ≥ 0.5, more than 10 hits."
+        if settings.motif_test == "paper"
+        else "A sequence counts once, however many hits it has. Cross-fitting: whole groups of related sequences were dealt into two halves; the motifs that the regions of one half chose "
+        "(q ≤ 0.05) were tested in the other half, the q-values of the two directions doubled and the smaller one taken; enriched: q ≤ 0.05 after this."
+    )
     return (
-        f"{text.plural(facts.enrichment['motif_id'].n_unique(), 'motif')} of {settings.motifs} were scanned on both strands; a hit has p ≤ {settings.motif_p:g}. A sequence "
-        f"counts once, however many hits it has. Compared with {controls}{stretches}: Fisher's exact test, one-sided (more often in the case); odds ratio with 1/2 "
-        "added to each cell and Woolf's 95 % interval; q-values by Benjamini and Hochberg over the motifs of each comparison."
+        f"{text.plural(facts.enrichment['motif_id'].n_unique(), 'motif')} of {settings.motifs} were scanned on both strands with exact p-values given {letters}; a hit has p ≤ {settings.motif_p:g}. "
+        f"{counted} Compared with {controls}{stretches}, in the regions and in the whole sequences: Fisher's exact test, one-sided (more often in the case); odds ratio with 1/2 "
+        "added to each cell and Woolf's 95 % interval; q-values by Benjamini and Hochberg over the motifs of each comparison. Motifs are nearly identical when the cosine of their matrices, less "
+        "0.25, at the best offset and strand is at least 0.8 on average (average linkage)."
     )
 
 

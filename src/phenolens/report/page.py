@@ -28,8 +28,9 @@ from phenolens.report.sections_genes import families, genes
 from phenolens.report.sections_layers import layers
 from phenolens.report.sections_length import length
 from phenolens.report.sections_meaning import conservation, overlap
+from phenolens.report.sections_motifs import motifs
 from phenolens.report.sections_performance import performance
-from phenolens.report.sections_reading import alrw, motifs, regions
+from phenolens.report.sections_reading import alrw, regions
 from phenolens.report.sections_regions import token_regions, tracks
 from phenolens.report.sections_sequences import sequences
 from phenolens.report.sections_variants import pathogenicity, population

@@ -1,4 +1,4 @@
-"""Sections: what the model reads (ALRW), its high-score regions, and the motifs in them."""
+"""Sections: what the model reads (ALRW) and its high-score regions."""
 
 from functools import partial
 
@@ -16,14 +16,13 @@ from phenolens.report.blocks import (
     intervals,
     letters,
     numbers,
-    p_values,
     percents,
     words,
 )
 from phenolens.report.content import Facts
 from phenolens.report.figures import distributions
 from phenolens.report.figures_data import by_class
-from phenolens.report.figures_reading import SIGNIFICANT, enrichment_figure, profile_figure
+from phenolens.report.figures_reading import profile_figure
 from phenolens.report.sections_regions import chance
 
 ALRW_WORDS = (
@@ -172,63 +171,3 @@ def _top_regions(facts: Facts, table: pl.DataFrame) -> Table:
     columns.append(letters("Letters", "sequence"))
     caption = "The regions with the highest mean score. Start is 0-based and end is one past the last base, as in BED (a browser shows start + 1)."
     return Table("top-regions", caption, top, tuple(columns), shown=facts.top)
-
-
-def significant(facts: Facts) -> pl.DataFrame:
-    """Return the rows of ENRICHMENT with q <= 0.05, lowest q first."""
-    return facts.enrichment.filter(pl.col("q_value") <= SIGNIFICANT).sort("q_value", "p_value", "case", "motif_id")
-
-
-def motifs(facts: Facts) -> Section:
-    """Return the section on known motifs that are enriched in the regions."""
-    title, table = "Motifs in the regions", facts.enrichment
-    if not table.height:
-        return Section(
-            "motifs",
-            title,
-            "No motif was tested, so nothing is shown: no motif file was given, or no region was found.",
-            [],
-        )
-    found, tested = significant(facts), table["motif_id"].n_unique()
-    pairs = table.select("case", "control", "case_total", "control_total").unique(maintain_order=True)
-    scanned = text.listing(
-        f"{text.plural(a, 'sequence')} of {case} against {text.plural(b, 'sequence')} of {control}"
-        for case, control, a, b in pairs.head(6).iter_rows()
-    )
-    if found.height:
-        best = found.row(0, named=True)
-        lead = (
-            f"Of {text.plural(tested, 'motif')} tested, {found['motif_id'].n_unique()} occur significantly more often than in the control (q ≤ 0.05); "
-            f"the clearest is {best['motif_name'] or best['motif_id']} in {best['case']} (odds ratio {text.interval(best['odds_ratio'], best['low'], best['high'])}, "
-            f"q = {text.p_value(best['q_value'])})."
-        )
-    else:
-        lead = f"Of {text.plural(tested, 'motif')} tested, none occurs significantly more often than in the control (q ≤ 0.05): no motif explains what the model reads."
-    shown = table.sort("p_value", "case", "control", "motif_id", nulls_last=True)
-    note = "" if found.height else " None is significant; the rows with the lowest p-values are shown all the same."
-    columns: tuple[Column, ...] = (
-        Column("Motif", lambda row: row["motif_name"] or row["motif_id"]), words("Identifier", "motif_id"), words("In", "case"), words("Against", "control"),
-        Column("With a hit", lambda row: f"{text.count(row['case_hits'])} of {text.count(row['case_total'])}", "number"),
-        Column("Control with a hit", lambda row: f"{text.count(row['control_hits'])} of {text.count(row['control_total'])}", "number"),
-        numbers("Hits per kb", "case_per_kb"), numbers("Control hits per kb", "control_per_kb"),
-        intervals("Odds ratio (95 % interval)", "odds_ratio", "low", "high"), p_values("p", "p_value"), p_values("q", "q_value"),
-    )  # fmt: skip
-    blocks: list[Block] = [
-        Paragraph(f"Scanned: {scanned}{'; and further pairs' if pairs.height > 6 else ''}."),
-        Figure(
-            "enrichment-plot",
-            "Odds ratios of motifs with 95 % intervals",
-            "How much more often a motif occurs in the regions than in the control; right of 1 = more often. Lines: 95 % intervals; "
-            f"filled blue: q ≤ 0.05 after correction for the number of motifs; hollow: not significant.{note}",
-            partial(enrichment_figure, shown.head(max(facts.top, 12))),
-            "No odds ratio is defined, so none is drawn.",
-        ),
-        Table(
-            "enrichment",
-            f"Motifs with the lowest p-values.{note} A sequence counts once, however many hits it has.",
-            shown,
-            columns,
-            shown=facts.top,
-        ),
-    ]
-    return Section("motifs", title, lead, blocks)

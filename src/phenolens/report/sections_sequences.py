@@ -10,7 +10,7 @@ from phenolens.report import text
 from phenolens.report.blocks import Block, Figure, Paragraph, Section
 from phenolens.report.content import Facts
 from phenolens.report.figures_sequence import Hit, Shown, part_of, sequence_picture
-from phenolens.report.sections_reading import significant
+from phenolens.report.sections_motifs import significant
 
 HITS = 8  # drawn of one sequence
 

@@ -8,9 +8,9 @@ from phenolens.report import estimates, text
 from phenolens.report.blocks import Block, Bullets, Cards, Section
 from phenolens.report.content import Facts
 from phenolens.report.sections_faithfulness import faithful
+from phenolens.report.sections_motifs import significant
 from phenolens.report.sections_performance import random_run
 from phenolens.report.sections_quality import good
-from phenolens.report.sections_reading import significant
 
 
 def summary(facts: Facts) -> Section:
@@ -130,7 +130,7 @@ def what_it_reads(facts: Facts) -> str:
     if found.height:
         best = found.row(0, named=True)
         sentence += (
-            f"; {text.plural(found['motif_id'].n_unique(), 'motif is', 'motifs are')} enriched in them at q ≤ 0.05, the clearest {best['motif_name'] or best['motif_id']} "
+            f"; {text.plural(found['cluster'].n_unique(), 'distinct motif is', 'distinct motifs are')} enriched in them at q ≤ 0.05, the clearest {best['motif_name'] or best['motif_id']} "
             f"(odds ratio {text.interval(best['odds_ratio'], best['low'], best['high'])}, {best['case']} against {best['control']})"
         )
     elif facts.enrichment.height:
@@ -185,8 +185,8 @@ def _cards(facts: Facts) -> list[tuple[str, str, str]]:
         cards.append(
             (
                 "Enriched motifs",
-                text.count(significant(facts)["motif_id"].n_unique()),
-                f"of {text.count(facts.enrichment['motif_id'].n_unique())} tested, q ≤ 0.05",
+                text.count(significant(facts)["cluster"].n_unique()),
+                f"distinct, of {text.count(facts.enrichment['cluster'].n_unique())} tested, q ≤ 0.05",
             )
         )
     return cards
