@@ -5,6 +5,7 @@
 Nothing is loaded from the network. Text from input files is escaped. The same content gives the same bytes.
 """
 
+from collections.abc import Sequence
 from importlib.resources import files as resources
 from typing import Any
 from urllib.parse import quote
@@ -78,14 +79,28 @@ def page(content: PageContent) -> str:
     DataError : a table breaks its schema.
     """
     facts = tidy(content)
+    return render(facts.settings.report.title or facts.settings.name, facts.version, sections(facts))
+
+
+def render(title: str, version: str, parts: Sequence[Section], kind: str = "Report") -> str:
+    """Return sections as one HTML file in the look of the report.
+
+    Parameters
+    ----------
+    title : heading of the page.
+    version : version of phenolens.
+    parts : the sections in order.
+    kind : written above the title.
+    """
     templates = resources("phenolens.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"drawn": _drawn, "kind": lambda block: type(block).__name__.lower(), "term": _term}
     template = environment.from_string((templates / "page.html.j2").read_text(encoding="utf-8"))
     return template.render(
-        title=facts.settings.report.title or facts.settings.name,
-        version=facts.version,
-        sections=sections(facts),
+        title=title,
+        version=version,
+        kind=kind,
+        sections=parts,
         css=Markup((templates / "page.css").read_text(encoding="utf-8")),
     )
 
@@ -95,7 +110,12 @@ def page_tables(content: PageContent) -> dict[str, pl.DataFrame]:
 
     Parameters and errors as `page`.
     """
-    blocks = (block for section in sections(tidy(content)) for block in section.blocks)
+    return tables_of(sections(tidy(content)))
+
+
+def tables_of(parts: Sequence[Section]) -> dict[str, pl.DataFrame]:
+    """Return name -> whole table of every table in the sections."""
+    blocks = (block for section in parts for block in section.blocks)
     return {block.name: block.data for block in blocks if isinstance(block, Table)}
 
 
