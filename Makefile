@@ -32,6 +32,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/predict.py bench-run/predict
 	@$(BIN)/python benchmarks/alrw.py bench-run/alrw
 	@$(BIN)/python benchmarks/pathogenicity.py bench-run/pathogenicity
+	@$(BIN)/python benchmarks/faithfulness.py $(DATA) bench-run/faithfulness
 	@$(BIN)/python benchmarks/planted.py bench-run/planted
 	@$(BIN)/python benchmarks/regions.py $(DATA) bench-run/regions
 	@$(BIN)/python benchmarks/ltr7_motifs.py $(DATA) bench-run/ltr7-motifs
