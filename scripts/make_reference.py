@@ -14,6 +14,7 @@ from phenolens.core.schemas import TABLES, predictions_schema
 from phenolens.core.schemas_alrw import ALRW_TABLES
 from phenolens.core.schemas_attribution import ATTRIBUTION_TABLES
 from phenolens.core.schemas_biology import BIOLOGY_TABLES
+from phenolens.core.schemas_compare import COMPARE_TABLES
 from phenolens.core.schemas_evaluate import EVALUATE_TABLES
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_TABLES
 from phenolens.core.schemas_layers import LAYERS_TABLES
@@ -87,6 +88,7 @@ def tables_page() -> str:
         *ALRW_TABLES,
         *BIOLOGY_TABLES,
         *EVALUATE_TABLES,
+        *COMPARE_TABLES,
         *ATTRIBUTION_TABLES,
         *FAITHFULNESS_TABLES,
         *REGION_TABLES,

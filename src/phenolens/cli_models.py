@@ -58,33 +58,48 @@ def predict(
         classify.classify_file(model, sequences, out or sys.stdout.buffer, genome, options, told)
 
 
-@tools.command(short_help="two finished runs side by side, on the same sequences")
+@tools.command(short_help="finished runs side by side, on the same sequences")
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="RUN1", help="run folder", show_default=False)],
-    second: Annotated[Path, typer.Argument(metavar="RUN2", help="run folder", show_default=False)],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="RUN1 RUN2...", help="two or more run folders", show_default=False)
+    ],
     split: Annotated[str, typer.Option(help="validation, test, random validation or random test")] = "test",
     run: Annotated[
         str | None,
         typer.Option(
-            help="vote, run-0 ... or a baseline (default: vote if both have it, else run-0)", show_default=False
+            help="vote, run-0 ... or a baseline (default: vote if all have it, else run-0)", show_default=False
         ),
     ] = None,
     tsv: Annotated[
-        Path | None, typer.Option("--tsv", metavar="FILE", help="write the table there too", show_default=False)
+        Path | None,
+        typer.Option("--tsv", metavar="FILE", help="write the table of differences there too", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="write one page and its tables into this folder", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """phenolens compare small-run large-run
+    """phenolens compare small-run large-run --out compared
 
-    Two finished runs side by side: every metric, their difference with a 95 % interval (whole groups resampled, the same for
-    both), and McNemar's exact test for accuracy.
+    Finished runs (other models, datasets, seeds or splits) side by side: every metric, and for each two runs that were tested on the
+    same sequences the difference with a 95 % interval (whole groups resampled, the same for both) and McNemar's exact test for
+    accuracy, of more than two runs corrected by Holm's method. With --out also a page: settings that differ, datasets and leakage,
+    classes, lengths, baselines, calibration, and whether the models look at the same bases, regions and motifs.
     """
-    from phenolens import comparing
+    from phenolens import comparing_many
 
-    compared = comparing.compare(first, second, split=split, run=run)
+    found = comparing_many.side_by_side(folders, split=split, run=run)
     if tsv:
-        comparing.write(compared, tsv)
-    for line in comparing.as_lines(compared, first, second):
+        comparing_many.write(found, tsv)
+    for line in comparing_many.lines(found):
         print(line)
+    if out:
+        from phenolens import comparing_page
+
+        with Lines() as progress:
+            print(f"page: {comparing_page.write_page(found, out, progress.line)}")
 
 
 @tools.command(short_help="pre-train a small model of your own on unlabelled DNA")

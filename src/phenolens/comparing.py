@@ -1,12 +1,13 @@
 """What `phenolens compare` does: two finished run folders -> their metrics side by side, on the sequences that both predicted."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from phenolens.core.errors import DataError, InputError
-from phenolens.core.run import read_json, write_table
+from phenolens.core.run import read_json
 from phenolens.core.schemas_evaluate import RUNS_COMPARED
 from phenolens.core.settings_learn import EvaluateSettings
 from phenolens.core.table import check
@@ -27,11 +28,18 @@ class Compared(NamedTuple):
     notes: list[str]
 
 
-class _Run(NamedTuple):
-    """A finished run folder: its predictions of one run and split with the text, class and group of each sequence."""
+class Tested(NamedTuple):
+    """A finished run folder: its predictions of one run and split with the text and class of each sequence.
+
+    folder : the run folder.
+    run : vote, run-0 ... or a baseline.
+    labels : classes, in the order of the predictions.
+    rows : PREDICTIONS with the letters of each sequence in upper case; copies of one text are numbered (nth).
+    sequences : SEQUENCES, letters in upper case.
+    """
 
     folder: Path
-    name: str
+    run: str
     labels: list[str]
     rows: pl.DataFrame
     sequences: pl.DataFrame
@@ -54,14 +62,27 @@ def compare(first: Path, second: Path, *, split: str = "test", run: str | None =
     InputError : not such a folder.
     DataError : no such run or split, other classes, or too few sequences in common.
     """
-    predictions = [_predictions(folder) for folder in (first, second)]
-    chosen = run or (VOTE if all(_has(table, VOTE, split) for table in predictions) else "run-0")
-    one, other = (
-        _read(folder, table, chosen, split) for folder, table in zip((first, second), predictions, strict=True)
-    )
-    _same_classes(one, other)
-    pairs = one.rows.join(other.rows, on=["sequence", "label", "nth"], suffix="_second", maintain_order="left")
-    notes = [f"{chosen} of {first} and of {second}, {_on_what(one, other, pairs.height, split)}"]
+    one, other = read_tested((first, second), split, run)
+    pairs = matched(one, other)
+    if reason := not_paired(one, other, pairs, split):
+        raise reason
+    return Compared(differences(one, other, pairs, split), [said(one, other, pairs, split)])
+
+
+def said(one: Tested, other: Tested, pairs: pl.DataFrame, split: str) -> str:
+    """Return the sentence on what is compared, on which sequences; parameters as in `differences`."""
+    return f"{one.run} of {one.folder} and of {other.folder}, {_on_what(one, other, pairs.height, split)}"
+
+
+def differences(one: Tested, other: Tested, pairs: pl.DataFrame, split: str) -> pl.DataFrame:
+    """Return RUNS_COMPARED of two runs on the sequences that both predicted.
+
+    Parameters
+    ----------
+    one, other : the two; bootstrap and seed are those of the first one's folder.
+    pairs : of `matched`.
+    split : of both.
+    """
     columns = [f"p_{label}" for label in one.labels]
     sides = {
         "first": pairs.select("sequence_id", "label", *columns),
@@ -70,16 +91,12 @@ def compare(first: Path, second: Path, *, split: str = "test", run: str | None =
     both = pl.concat(
         [rows.select(pl.lit(side).alias("run"), pl.lit(split).alias("split"), pl.all()) for side, rows in sides.items()]
     )
-    return Compared(_table(both, one, _measuring(first)), notes)
-
-
-def _table(both: pl.DataFrame, one: _Run, measuring: dict[str, int]) -> pl.DataFrame:
-    groups = one.sequences.select("sequence_id", "group")
-    differences = comparison_table(both, groups, one.labels, pairs=[("first", "second")], **measuring)
+    groups, measuring = one.sequences.select("sequence_id", "group"), _measuring(one.folder)
+    found = comparison_table(both, groups, one.labels, pairs=[("first", "second")], **measuring)
     overall = metrics_table(both, groups, one.labels, **(measuring | {"resamples": 0})).filter(
         pl.col("class").is_null()
     )
-    table = differences.drop("run_a", "run_b", "split")
+    table = found.drop("run_a", "run_b", "split")
     for side in ("first", "second"):
         values = overall.filter(run=side).select("metric", pl.col("value").alias(side))
         table = table.join(values, on="metric", how="left", maintain_order="left")
@@ -112,11 +129,6 @@ def as_lines(compared: Compared, first: Path, second: Path) -> list[str]:
     return [*compared.notes, *lines]
 
 
-def write(compared: Compared, path: Path) -> None:
-    """Write the table, Parquet or TSV by the file's ending."""
-    write_table(compared.table, path)
-
-
 def _heads(first: Path, second: Path) -> tuple[str, str]:
     """Return what the two columns are called: the folders' last names, or first and second where these are the same."""
     names = (first.resolve().name, second.resolve().name)
@@ -125,6 +137,28 @@ def _heads(first: Path, second: Path) -> tuple[str, str]:
 
 def _number(value: float | None, form: str) -> str:
     return "undefined" if value is None else format(value, form)
+
+
+def read_tested(folders: Sequence[Path], split: str, run: str | None) -> list[Tested]:
+    """Return what each folder predicted of one split, all by the same run.
+
+    Parameters
+    ----------
+    folders : run folders whose evaluate stage is done.
+    split, run : as in `compare`.
+
+    Raises
+    ------
+    InputError, DataError : as `compare`.
+    """
+    predictions = [_predictions(folder) for folder in folders]
+    chosen = run or (VOTE if all(_has(table, VOTE, split) for table in predictions) else "run-0")
+    return [_read(folder, table, chosen, split) for folder, table in zip(folders, predictions, strict=True)]
+
+
+def matched(one: Tested, other: Tested) -> pl.DataFrame:
+    """Return the rows of the first with those of the second (columns with the ending _second) of the same letters and class."""
+    return one.rows.join(other.rows, on=["sequence", "label", "nth"], suffix="_second", maintain_order="left")
 
 
 def _predictions(folder: Path) -> pl.DataFrame:
@@ -141,7 +175,7 @@ def _has(predictions: pl.DataFrame, run: str, split: str) -> bool:
     return not predictions.filter(run=run, split=split).is_empty()
 
 
-def _read(folder: Path, predictions: pl.DataFrame, run: str, split: str) -> _Run:
+def _read(folder: Path, predictions: pl.DataFrame, run: str, split: str) -> Tested:
     rows = predictions.filter(run=run, split=split)
     if rows.is_empty():
         known = predictions.filter(split=split)["run"].unique(maintain_order=True).to_list()
@@ -155,35 +189,46 @@ def _read(folder: Path, predictions: pl.DataFrame, run: str, split: str) -> _Run
     joined = rows.join(sequences.select("sequence_id", "sequence"), on="sequence_id").sort("sequence_id")
     # copies of one text are told apart by their order, so that each has one partner
     joined = joined.with_columns(pl.int_range(pl.len()).over("sequence", "label").alias("nth"))
-    return _Run(folder, run, [name[2:] for name in rows.columns if name.startswith("p_")], joined, sequences)
+    return Tested(folder, run, [name[2:] for name in rows.columns if name.startswith("p_")], joined, sequences)
 
 
-def _same_classes(one: _Run, other: _Run) -> None:
-    if set(one.labels) == set(other.labels):
-        return
-    only = [
-        f"only {run.folder} has {', '.join(sorted(set(run.labels) - set(beside.labels)))}"
-        for run, beside in ((one, other), (other, one))
-        if set(run.labels) - set(beside.labels)
-    ]
-    remedy = "compare runs of the same question"
-    raise DataError("comparison", f"the runs tell other classes apart: {'; '.join(only)}", remedy=remedy)
+def not_paired(one: Tested, other: Tested, pairs: pl.DataFrame, split: str) -> DataError | None:
+    """Return why two runs cannot be compared sequence by sequence: other classes, or too few sequences in common; None if they can.
+
+    Parameters
+    ----------
+    one, other, pairs, split : as in `differences`.
+    """
+    if set(one.labels) != set(other.labels):
+        only = [
+            f"only {run.folder} has {', '.join(sorted(set(run.labels) - set(beside.labels)))}"
+            for run, beside in ((one, other), (other, one))
+            if set(run.labels) - set(beside.labels)
+        ]
+        remedy = "compare runs of the same question"
+        return DataError("comparison", f"the runs tell other classes apart: {'; '.join(only)}", remedy=remedy)
+    most = max(one.rows.height, other.rows.height)
+    if pairs.height >= LEAST_SHARED * most:
+        return None
+    remedy = "give both studies the same dataset section and seed, so that they are tested on the same sequences"
+    found = _in_both(one, other, pairs.height, split)
+    return DataError("comparison", found, expected=f"at least {LEAST_SHARED:.0%} of the larger", remedy=remedy)
 
 
-def _on_what(one: _Run, other: _Run, shared: int, split: str) -> str:
-    """Return on which sequences they are compared, after making sure that these are enough."""
+def _in_both(one: Tested, other: Tested, shared: int, split: str) -> str:
+    sizes = [one.rows.height, other.rows.height]
+    found = f"{shared} sequences of {split} are in both, of {sizes[0]} in {one.folder} and {sizes[1]} in {other.folder}"
+    relabelled = one.rows.join(other.rows, on="sequence", how="semi").height - shared
+    if not relabelled:
+        return found
+    return f"{found} ({relabelled} more of the first have the same letters and another class, or more copies, in the second)"
+
+
+def _on_what(one: Tested, other: Tested, shared: int, split: str) -> str:
+    """Return on which sequences they are compared."""
     sizes = [one.rows.height, other.rows.height]
     if shared == sizes[0] == sizes[1]:
         return f"on the same {shared} sequences of {split}."
-    found = f"{shared} sequences of {split} are in both, of {sizes[0]} in {one.folder} and {sizes[1]} in {other.folder}"
-    relabelled = one.rows.join(other.rows, on="sequence", how="semi").height - shared
-    if relabelled:
-        found += (
-            f" ({relabelled} more of the first have the same letters and another class, or more copies, in the second)"
-        )
-    if shared < LEAST_SHARED * max(sizes):
-        remedy = "give both studies the same dataset section and seed, so that they are tested on the same sequences"
-        raise DataError("comparison", found, expected=f"at least {LEAST_SHARED:.0%} of the larger", remedy=remedy)
     column = "random_split" if split.startswith("random ") else "split"
     learned = [
         run.rows.join(beside.sequences.filter(pl.col(column) == "train"), on="sequence", how="semi").height

@@ -1,4 +1,4 @@
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from phenolens.core.stats import (
     benjamini_hochberg,
     group_bootstrap_weights,
     group_mean_intervals,
+    holm,
     interval,
     permutation_p,
     sign_flip_p,
@@ -21,6 +22,17 @@ from phenolens.core.stats import (
 @given(hnp.arrays(float, st.integers(1, 40), elements=st.floats(0, 1)))
 def test_benjamini_hochberg_equals_scipy(p_values: np.ndarray) -> None:
     np.testing.assert_allclose(benjamini_hochberg(p_values), false_discovery_control(p_values), rtol=1e-12)
+
+
+@settings(max_examples=50)
+@given(hnp.arrays(float, st.integers(1, 6), elements=st.sampled_from([0.0, 0.01, 0.2, 0.2, 0.7, 1.0, np.nan])))
+def test_holm_is_the_closed_test_of_bonferroni(p_values: np.ndarray) -> None:
+    """Holm's p of a test is the largest Bonferroni p of all sets of tests that it belongs to."""
+    adjusted, present = holm(p_values), [i for i, p in enumerate(p_values) if not np.isnan(p)]
+    assert np.array_equal(np.isnan(adjusted), np.isnan(p_values))
+    for i in present:
+        sets = [chosen for size in range(1, 7) for chosen in combinations(present, size) if i in chosen]
+        assert adjusted[i] == pytest.approx(max(min(1, len(c) * min(p_values[j] for j in c)) for c in sets))
 
 
 @settings(max_examples=50)

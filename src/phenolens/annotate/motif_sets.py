@@ -30,16 +30,22 @@ def motif_sets(enrichment: pl.DataFrame) -> pl.DataFrame:
     for scope, name in SCOPES.items():
         inside = found.filter(pl.col("scope") == scope)
         sets = {case: inside.filter(pl.col("case") == case) for case in cases}
-        tables.append(_exclusive(f"classes, {name}", sets))
+        tables.append(exclusive_sets(f"classes, {name}", sets))
     for case in cases:
         own = found.filter(pl.col("case") == case)
         sets = {name: own.filter(pl.col("scope") == scope) for scope, name in SCOPES.items()}
-        tables.append(_exclusive(f"{case}: regions and whole sequences", sets))
+        tables.append(exclusive_sets(f"{case}: regions and whole sequences", sets))
     return check(pl.concat(tables), MOTIF_SETS)
 
 
-def _exclusive(comparison: str, sets: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Return the rows of MOTIF_SETS of one comparison, the combination with most clusters first."""
+def exclusive_sets(comparison: str, sets: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return the rows of MOTIF_SETS of one comparison, the combination with most clusters first.
+
+    Parameters
+    ----------
+    comparison : its name.
+    sets : name of a set -> columns motif_id, motif_name, cluster of its motifs.
+    """
     members: dict[str, list[str]] = {}
     about: dict[str, tuple[str, str]] = {}
     for name, table in sets.items():

@@ -25,6 +25,24 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Return Holm's adjusted p-values, NaN where p is NaN (which does not count as a test).
+
+    p_(i) becomes the maximum over j <= i of (m - j + 1) p_(j), with p sorted ascending and at most 1: the chance of one false finding
+    or more among all of them. Holm, Scand J Stat 1979.
+
+    Parameters
+    ----------
+    p_values : float (m,), each in [0, 1] or NaN.
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    adjusted = np.full(p_values.shape, np.nan)
+    present = np.flatnonzero(~np.isnan(p_values))
+    order = present[np.argsort(p_values[present], kind="stable")]
+    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)), 1.0)
+    return adjusted
+
+
 def permutation_p(observed: float, null: np.ndarray) -> float:
     """Return the two-sided permutation p-value (b + 1) / (n + 1), doubled and capped at 1; NaN when observed is NaN.
 
