@@ -56,6 +56,8 @@ def test_no_place_gives_an_empty_ground():
     made = ground(pl.DataFrame(schema={"chrom": pl.String, "start": pl.Int64, "end": pl.Int64}))
     assert made.bases == 0
     assert made.find(pl.Series(["chr1"]), np.array([3])).tolist() == [-1]
+    pieces = made.pieces(pl.DataFrame({"chrom": ["chr1"], "start": [3], "end": [9]}))
+    assert [(part.dtype.kind, len(part)) for part in pieces] == [("i", 0)] * 3
 
 
 def test_an_interval_that_leaves_the_ground_is_refused():

@@ -97,7 +97,7 @@ class Ground(NamedTuple):
         here = np.flatnonzero(offset.is_not_null().to_numpy())
         ends = places["chrom"][here].replace_strict({c: self._end(c) for c in self.chroms}, return_dtype=pl.Int64)
         start, end = (places[name].to_numpy()[here] + offset.drop_nulls().to_numpy() for name in ("start", "end"))
-        end = np.minimum(end, ends.to_numpy())
+        end = np.minimum(end, ends.cast(pl.Int64).to_numpy())  # of no chromosome polars makes no number
         inside = np.flatnonzero(start < end)
         row, stretch = overlap_pairs(start[inside], end[inside], self.low, self.high)
         row = inside[row]
