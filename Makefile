@@ -30,6 +30,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/controls.py bench-run/controls
 	@$(BIN)/python benchmarks/training.py bench-run/training
 	@$(BIN)/python benchmarks/predict.py bench-run/predict
+	@$(BIN)/python benchmarks/serve.py bench-run/serve
 	@$(BIN)/python benchmarks/alrw.py bench-run/alrw
 	@$(BIN)/python benchmarks/pathogenicity.py bench-run/pathogenicity
 	@$(BIN)/python benchmarks/faithfulness.py $(DATA) bench-run/faithfulness

@@ -57,7 +57,9 @@ MAY_IMPORT = {
     "pretraining": {"core", "io", "dataset", "model"},
     "simulate": {"core"},
     "cli": {"core", "pipeline", "check", "download", "cli_models"},
-    "cli_models": {"core", "classify", "comparing_many", "comparing_page", "pretraining", "scanning"},
+    "cli_models": {"core", "classify", "comparing_many", "comparing_page", "pretraining", "scanning", "serving"},
+    "serve": {"serve", "core", "io", "model", "explain", "classify"},
+    "serving": {"core", "serve"},
     "scanning": {"core", "io", "annotate"},
     "__init__": {"explain"},
 }
@@ -77,6 +79,7 @@ MAY_LOAD_LATE = {
     "check",
     "classify",
     "pretraining",
+    "serving",
 }
 HEAVY = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
 

@@ -86,9 +86,9 @@ def classify_file(
 
     if isinstance(target, Path):
         _refuse_target(target)
-    folders = _model_folders(model)
+    folders = model_folders(model)
     models = [load_folder(folder, trust_remote_code=options.trust_remote_code) for folder in folders]
-    temperature = 1.0 if options.raw else _temperature(model, folders, told)
+    temperature = (None if options.raw else run_temperature(model, folders, told)) or 1.0
     labels, seen = models[0].labels, NOTHING
     if any(other.labels != labels for other in models):
         raise InputError(model, "its runs have different classes", remedy="give one of them, e.g. train/run-0")
@@ -102,7 +102,7 @@ def classify_file(
             except DataError as error:
                 error.add_note(f"found in {source} before its sequence {seen.sequences + len(chunk.ids) + 1:,}")
                 raise
-            rows = _table(chunk.ids, tempered(found, temperature), labels)
+            rows = classes_table(chunk.ids, tempered(found, temperature), labels)
             rows.write_csv(stream, separator="\t", include_header=seen.sequences == len(chunk.ids))
             told.step(seen.sequences)
         _account(source, seen.sequences, seen.unreadable, models[0].rule.k, told)
@@ -128,7 +128,7 @@ def _refuse_target(target: Path) -> None:
         )
 
 
-def _model_folders(model: Path) -> list[Path]:
+def model_folders(model: Path) -> list[Path]:
     """Return the model folders: the folder itself, or all run-N of a run's folder in order of N."""
     runs = [path for path in (model / "train").glob("run-*") if path.name.removeprefix("run-").isdecimal()]
     if (model / "phenolens.json").exists() or not runs:
@@ -136,8 +136,8 @@ def _model_folders(model: Path) -> list[Path]:
     return sorted(runs, key=lambda path: int(path.name.removeprefix("run-")))
 
 
-def _temperature(model: Path, folders: list[Path], told: Told) -> float:
-    """Return the temperature that the run's evaluation fitted for this model or vote; 1 with a note where there is none."""
+def run_temperature(model: Path, folders: list[Path], told: Told) -> float | None:
+    """Return the temperature that the run's evaluation fitted for this model or vote; None with a note where there is none."""
     path = folders[0].resolve().parent.parent / "evaluate" / "calibration.json"
     run = "vote" if len(folders) > 1 else folders[0].resolve().name
     found = ((read_json(path) if path.parent.is_dir() else None) or {}).get(run, {}).get("temperature")
@@ -145,10 +145,10 @@ def _temperature(model: Path, folders: list[Path], told: Told) -> float:
         told.note(
             f"probabilities of {model} are not calibrated: no temperature of {run} in {path.parent.name}/{path.name} of its run"
         )
-    return float(found or 1.0)
+    return None if found is None else float(found)
 
 
-def _table(ids: pl.Series, probabilities: np.ndarray, labels: tuple[str, ...]) -> pl.DataFrame:
+def classes_table(ids: pl.Series, probabilities: np.ndarray, labels: tuple[str, ...]) -> pl.DataFrame:
     """Return CLASSES with probabilities to six significant digits; null where they are NaN."""
     best = pl.Series(labels).gather(probabilities.argmax(axis=1))
     columns = {f"p_{label}": pl.Series(probabilities[:, i], nan_to_null=True) for i, label in enumerate(labels)}
@@ -160,9 +160,14 @@ def _table(ids: pl.Series, probabilities: np.ndarray, labels: tuple[str, ...]) -
     return check(table, classes_schema(list(labels)))
 
 
+def unreadable_because(k: int) -> str:
+    """Return why sequences have no prediction, for a model whose tokens have k bases (0: no fixed number)."""
+    return f"fewer than {max(k, 1)} bases, or more than half of their tokens with an N or another letter than A C G T"
+
+
 def _account(source: Path, n: int, unreadable: int, k: int, told: Told) -> None:
     """Tell of sequences without a number; refuse when all are."""
-    why = f"fewer than {max(k, 1)} bases, or more than half of their tokens with an N or another letter than A C G T"
+    why = unreadable_because(k)
     if unreadable == n:
         raise InputError(
             source,

@@ -1,4 +1,4 @@
-"""The commands that work outside a study: predict, compare, pretrain, models, scan-motifs."""
+"""The commands that work outside a study: predict, serve, compare, pretrain, models, scan-motifs."""
 
 import sys
 from pathlib import Path
@@ -56,6 +56,37 @@ def predict(
     with Lines() as progress:
         told = classify.Told(progress.note, lambda done: progress.step(done, None, f"predict: {done:,} sequences"))
         classify.classify_file(model, sequences, out or sys.stdout.buffer, genome, options, told)
+
+
+@tools.command(short_help="a model as a page and a JSON API on this machine")
+def serve(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="run folder (the average of its runs), one model of it, or any Hugging Face folder of a sequence classifier",
+            show_default=False,
+        ),
+    ],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="address to listen on; 0.0.0.0 lets every machine that reaches this one use the model")
+    ] = "127.0.0.1",
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, help="requests a second of one client (default: 1000)", show_default=False)
+    ] = None,
+) -> None:
+    """phenolens serve my-run
+
+    A model as a page (paste or upload FASTA, see class probabilities and what the model reads, base by base) and as a JSON API, on
+    this machine alone: nothing leaves it, nothing is written to disk. Needs pip install 'phenolens[serve]'. Ctrl-C stops it.
+    """
+    from phenolens import serving
+
+    with Lines() as progress:
+        note = progress.note
+    told = serving.Told(note, lambda address: print(f"serving {model} on {address} (Ctrl-C stops it)", flush=True))
+    serving.serve(model, host, port, rate, told)
 
 
 @tools.command(short_help="finished runs side by side, on the same sequences")

@@ -4,7 +4,7 @@ Letters are the IUPAC codes of DNA, in either case (lower case = soft-masked) an
 position, has its own module (genome.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ import polars as pl
 
 from phenolens.core.errors import InputError
 from phenolens.io.rules import Rule, refuse_first
-from phenolens.io.text import line_batches
+from phenolens.io.text import line_batches, line_table
 
 IUPAC = "ACGTNRYSWKMBDHVacgtnryswkmbdhv"
 
@@ -55,8 +55,30 @@ def fasta_chunks(path: str | Path, *, size: int | None = None) -> Iterator[pl.Da
     InputError : the file cannot be read as text, does not begin with `>`, has no record, or has one without name, without bases, or
         with letters that are no DNA.
     """
+    yield from _records(path, line_batches(path) if size is None else line_batches(path, size=size))
+
+
+def fasta_records(text: str, name: str) -> pl.DataFrame:
+    """Return the records of FASTA that is held in memory, as `fasta_chunks` yields them.
+
+    Parameters
+    ----------
+    text : the whole file.
+    name : what errors call it.
+
+    Raises
+    ------
+    InputError : as `fasta_chunks`.
+    """
+    if not text.strip():
+        raise InputError(name, "is empty", expected="'>name' and its sequence")
+    return pl.concat(_records(name, [line_table(text.encode(), name, 1)]))
+
+
+def _records(path: str | Path, batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield the records in batches of lines, see `fasta_chunks`."""
     last: _Open | None = None  # the record whose end was not seen yet
-    for batch in line_batches(path) if size is None else line_batches(path, size=size):
+    for batch in batches:
         rows = batch.with_columns(pl.col("text").str.strip_chars()).filter(pl.col("text") != "")
         rows = rows.with_columns(pl.col("text").str.starts_with(">").alias("header"))
         rows = rows.with_columns(pl.col("header").cum_sum().cast(pl.Int64).alias("record"))

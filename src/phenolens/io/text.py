@@ -158,11 +158,27 @@ def line_batches(path: str | Path, *, size: int = BATCH_BYTES) -> Iterator[pl.Da
     InputError : as `open_bytes`, or the gzip data is cut or damaged, or the content is not UTF-8 text.
     """
     for first, block in blocks(path, size=size):
-        text = _decode(block, path, first)
-        if first == 1:
-            text = text.removeprefix("\ufeff")
-        lines = pl.Series("text", [text.removesuffix("\n")]).str.split("\n").explode()
-        yield lines.to_frame().with_row_index("line", offset=first).with_columns(pl.col("line").cast(pl.Int64))
+        yield line_table(block, path, first)
+
+
+def line_table(block: bytes, path: str | Path, first: int) -> pl.DataFrame:
+    """Return a run of whole lines as `line_batches` yields it.
+
+    Parameters
+    ----------
+    block : its bytes.
+    path : what errors call the file.
+    first : number of its first line; a byte-order mark is removed from line 1.
+
+    Raises
+    ------
+    InputError : the content is not UTF-8 text.
+    """
+    text = _decode(block, path, first)
+    if first == 1:
+        text = text.removeprefix("\ufeff")
+    lines = pl.Series("text", [text.removesuffix("\n")]).str.split("\n").explode()
+    return lines.to_frame().with_row_index("line", offset=first).with_columns(pl.col("line").cast(pl.Int64))
 
 
 def lines(path: str | Path) -> Iterator[tuple[int, str]]:

@@ -35,7 +35,7 @@ def classifier(model: Any, tokenizer: Any = None, **settings: Any) -> Iterator[L
     if isinstance(model, Loaded):
         yield model
     elif isinstance(model, str | Path):
-        yield _of_path(Path(model).expanduser(), settings)
+        yield open_classifier(Path(model).expanduser(), **settings)
     else:
         loaded, pad = _in_memory(model, tokenizer, settings), model.config.pad_token_id
         try:
@@ -45,7 +45,8 @@ def classifier(model: Any, tokenizer: Any = None, **settings: Any) -> Iterator[L
             model.config.pad_token_id = pad
 
 
-def _of_path(folder: Path, settings: dict[str, Any]) -> Loaded:
+def open_classifier(folder: Path, **settings: Any) -> Loaded:
+    """Return the trained classifier of a folder; parameters and errors as in `classifier`."""
     run = folder / "train" / "run-0"
     folder = run if run.is_dir() else folder
     if (folder / "phenolens.json").is_file():
