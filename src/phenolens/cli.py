@@ -1,7 +1,8 @@
 """The command line: parse, call one function of the pipeline, stop.
 
 Results go to standard output, notes and progress to standard error. Exit codes: 0 done, 1 the dataset's certificate fails
-(check --strict), 2 an input or setting is wrong (one line says which and what to do), 130 interrupted.
+(check --strict) or the doctor found something to mend, 2 an input or setting is wrong (one line says which and what to do),
+130 interrupted.
 """
 
 import sys
@@ -12,11 +13,9 @@ from typing import Annotated
 import typer
 
 from phenolens.cli_models import tools
+from phenolens.cli_speech import INTERRUPTED, begin, say_error, watched, watching
 from phenolens.core import processes
 from phenolens.core.errors import PhenolensError, RunFolderError
-from phenolens.core.terminal import Lines
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="phenolens",
@@ -51,6 +50,7 @@ Set = Annotated[
 
 
 @app.command(short_help="run the whole way on the built-in data")
+@watched
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="run folder")] = Path("demo-run"),
     overrides: Set = None,
@@ -61,7 +61,7 @@ def demo(
     """
     from phenolens import pipeline
 
-    with Lines() as progress:
+    with watching() as progress:
         report = pipeline.run(pipeline.demo_study(overrides or ()), out, progress=progress)
     _say(f"report: {report}")
 
@@ -88,6 +88,7 @@ def init(
 
 
 @app.command(short_help="download the public files that a preset needs")
+@watched
 def fetch(
     names: Annotated[
         list[str] | None,
@@ -107,7 +108,7 @@ def fetch(
         for line in download.listing():
             print(line)
         return
-    with Lines() as progress:
+    with watching() as progress:
         for path in download.fetch(names, to, progress):
             print(path)
 
@@ -131,6 +132,7 @@ def check(
 
 
 @app.command(short_help="run all stages; what is done is skipped")
+@watched
 def run(study: StudyFile, out: Out = None, overrides: Set = None) -> None:
     """phenolens run study.toml --out my-run
 
@@ -142,7 +144,7 @@ def run(study: StudyFile, out: Out = None, overrides: Set = None) -> None:
 def _run(study: Path, out: Path | None, overrides: list[str] | None, last: str) -> None:
     from phenolens import pipeline
 
-    with Lines() as progress:
+    with watching() as progress:
         result = pipeline.run(pipeline.load_study(study, overrides or ()), out, last=last, progress=progress)
     _say(f"{last}: {result}")
 
@@ -160,7 +162,7 @@ def _stage_command(stage: str, what: str) -> None:
     command.__doc__ = (
         f"phenolens {stage} study.toml\n\n    {what}, after the stages before it where they are not done yet."
     )
-    app.command(name=stage, short_help=f"one stage: {what[0].lower()}{what[1:]}")(command)
+    app.command(name=stage, short_help=f"one stage: {what[0].lower()}{what[1:]}")(watched(command))
 
 
 _stage_command("dataset", "Build the labelled, matched, grouped and split sequences")
@@ -192,15 +194,16 @@ def _options(
 
 def main() -> None:
     """Run the command line; our own errors become one line on standard error and exit code 2."""
+    begin()
     try:
-        app()
+        app(prog_name="phenolens")
     except PhenolensError as error:
         if processes.rank() == 0 or isinstance(error, RunFolderError):
-            print(f"phenolens: error: {'; '.join([str(error), *getattr(error, '__notes__', [])])}", file=sys.stderr)
+            say_error("; ".join([str(error), *getattr(error, "__notes__", [])]), error.exit_code)
         sys.exit(error.exit_code)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            print("phenolens: interrupted; run the same command again to go on", file=sys.stderr)
+            say_error("interrupted; run the same command again to go on", INTERRUPTED)
         raise
 
 

@@ -1,17 +1,19 @@
-"""The commands that work outside a study: predict, serve, compare, pretrain, models, scan-motifs."""
+"""The commands that work outside a study: predict, serve, compare, pretrain, models, doctor, scan-motifs."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from phenolens.core.terminal import Lines
+from phenolens.cli_speech import watched, watching
 
 tools = typer.Typer()
 
 
 @tools.command(short_help="classify sequences with a model of a run")
+@watched
 def predict(
     model: Annotated[
         Path,
@@ -53,12 +55,13 @@ def predict(
     from phenolens import classify
 
     options = classify.Options(both_strands, raw, "bf16" if bf16 else "fp32")
-    with Lines() as progress:
+    with watching() as progress:
         told = classify.Told(progress.note, lambda done: progress.step(done, None, f"predict: {done:,} sequences"))
         classify.classify_file(model, sequences, out or sys.stdout.buffer, genome, options, told)
 
 
 @tools.command(short_help="a model as a page and a JSON API on this machine")
+@watched
 def serve(
     model: Annotated[
         Path,
@@ -83,13 +86,14 @@ def serve(
     """
     from phenolens import serving
 
-    with Lines() as progress:
+    with watching() as progress:
         note = progress.note
     told = serving.Told(note, lambda address: print(f"serving {model} on {address} (Ctrl-C stops it)", flush=True))
     serving.serve(model, host, port, rate, told)
 
 
 @tools.command(short_help="finished runs side by side, on the same sequences")
+@watched
 def compare(
     folders: Annotated[
         list[Path], typer.Argument(metavar="RUN1 RUN2...", help="two or more run folders", show_default=False)
@@ -129,11 +133,12 @@ def compare(
     if out:
         from phenolens import comparing_page
 
-        with Lines() as progress:
+        with watching() as progress:
             print(f"page: {comparing_page.write_page(found, out, progress.line)}")
 
 
 @tools.command(short_help="pre-train a small model of your own on unlabelled DNA")
+@watched
 def pretrain(
     genomes: Annotated[
         list[Path], typer.Argument(metavar="GENOME.fa...", help="FASTA files of DNA", show_default=False)
@@ -160,7 +165,7 @@ def pretrain(
     from phenolens import pretraining
 
     settings = pretraining.settings_of(overrides or ())
-    with Lines() as progress:
+    with watching() as progress:
         print(pretraining.pretrain_files(genomes, out, settings, seed, exclude=exclude or (), progress=progress))
 
 
@@ -174,6 +179,30 @@ def models() -> None:
 
     for line in classify.known_models():
         print(line)
+
+
+@tools.command(short_help="is all here that a study needs, and with what will it compute")
+def doctor(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="run folder, for its disk and its size")
+    ] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="a JSON list of findings")] = False,
+) -> None:
+    """phenolens doctor
+
+    Is all here that a study needs: Python, packages, devices and their precision, programs, caches, free disk, optional extras.
+    Exit code 1 when something has to be mended.
+    """
+    from phenolens import doctor as examination
+
+    findings = examination.examine(out)
+    if as_json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=1, ensure_ascii=False))
+    else:
+        for line in examination.as_lines(findings):
+            print(line)
+    if not examination.is_well(findings):
+        raise typer.Exit(1)
 
 
 @tools.command("scan-motifs", short_help="find known motifs in any sequences")

@@ -69,6 +69,7 @@ def _run(job: Job, last: str) -> None:
             job.progress.stage(name, "running")
             with folders.working(stages[name]):
                 STAGES[name](job)
+            job.progress.stage(name, "done")
         folders.write_run_manifest(folder, {name: stages[name].fingerprint for name in names})
 
 
