@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
-from phenolens.annotate.contrasts import motif_enrichment
+from phenolens.annotate.contrasts import OTHERS, Contrast, motif_enrichment
 from phenolens.core.kmers import LETTERS, kmer_codes
 from phenolens.core.settings_explain import ExplainSettings
 from phenolens.core.settings_learn import TrainSettings
@@ -161,15 +161,13 @@ def table_of(rows: pl.DataFrame) -> pl.DataFrame:
 
 def recovered(regions: pl.DataFrame, rows: pl.DataFrame, motifs: list[Motif], seed: int) -> str:
     """Return the first hit of every class by enrichment and by the motif found anew."""
-    sequences = table_of(rows).with_columns(mean_score=pl.lit(0.0))
-    background = np.array([0.295, 0.205, 0.205, 0.295])
-    _, table = motif_enrichment(
-        motifs, regions, sequences, cases=PLANTED, background=background, p_threshold=1e-4, seed=seed
-    )
+    sequences = table_of(rows).with_columns(mean_score=pl.lit(0.0), group=pl.col("sequence_id"))
+    how = Contrast(np.array([0.295, 0.205, 0.205, 0.295]), seed=seed)
+    _, table = motif_enrichment(motifs, regions, sequences, cases=PLANTED, how=how)
     words = []
     for label in PLANTED:
         first = (
-            table.filter(case=label)
+            table.filter(case=label, scope="regions", control=OTHERS)
             .sort("p_value", "odds_ratio", descending=[False, True])["motif_name"]
             .head(1)
             .to_list()
