@@ -19,10 +19,11 @@ from phenolens.core.schemas_faithfulness import FAITHFULNESS
 from phenolens.core.table import Schema
 from phenolens.report.content_compare import CompareContent, ComparedRun
 from phenolens.report.page_compare import compare_page
+from phenolens.report.render import files
 
 
 def write_page(found: SideBySide, target: Path, note: Callable[[str], None] = lambda sentence: None) -> Path:
-    """Write index.html and tables/*.tsv into a folder and return the path of the page.
+    """Write index.html, tables and figures into a folder and return the path of the page.
 
     Parameters
     ----------
@@ -34,10 +35,8 @@ def write_page(found: SideBySide, target: Path, note: Callable[[str], None] = la
     ------
     WriteError : the disk is full or the place cannot be written.
     """
-    html, tables = compare_page(_content(found, note))
-    for name, table in tables.items():
-        folders.write_table(table, target / "tables" / f"{name}.tsv")
-    folders.write_text(html, target / "index.html")
+    for name, content in files(compare_page(_content(found, note))):
+        folders.write_bytes(content, target / name)
     return target / "index.html"
 
 

@@ -113,14 +113,13 @@ def dataset(job: Job) -> None:
 
 
 def report(job: Job) -> None:
-    """Everything in the run folder -> one page."""
+    """Everything in the run folder -> one page, its tables and its figures."""
     from phenolens.contents import page_content
-    from phenolens.report.page import page, page_tables
+    from phenolens.report.page import report as written
+    from phenolens.report.render import files
 
-    content = page_content(job.settings, job.folder)
-    for name, table in page_tables(content).items():
-        job.write(table, f"report/tables/{name}.tsv")
-    folders.write_text(page(content), job.folder / "report" / "index.html")
+    for name, content in files(written(page_content(job.settings, job.folder))):
+        folders.write_bytes(content, job.folder / "report" / name)
 
 
 STAGES: dict[str, Callable[[Job], None]] = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from phenolens.report.page import page
+from phenolens.report.page import report
 
 _spec = importlib.util.spec_from_file_location("fake_study", Path(__file__).parent / "fake_study.py")
 _module = importlib.util.module_from_spec(_spec)
@@ -29,5 +29,11 @@ def study11():
 
 
 @pytest.fixture(scope="session")
-def html(study):
-    return page(study)
+def written(study):
+    """The page with its tables and figures."""
+    return report(study)
+
+
+@pytest.fixture(scope="session")
+def html(written):
+    return written.html

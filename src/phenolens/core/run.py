@@ -107,6 +107,12 @@ def write_text(text: str, path: Path) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write bytes as they are."""
+    with whole(path) as part:
+        part.write_bytes(content)
+
+
 def write_json(data: Any, path: Path) -> None:
     """Write JSON, keys in the order given."""
     write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", path)

@@ -1,6 +1,6 @@
 """What a section is built from: sentences, lists, tables and figures, as data; page.html.j2 turns them into HTML."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Drawing
 from phenolens.report import text
 
 Row = Mapping[str, Any]
+EMBEDDED = 1000  # rows of a table that the page itself holds
 
 
 class Column(NamedTuple):
@@ -26,7 +27,7 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table: the first `shown` rows of `data` as text on the page, all of `data` in the file tables/NAME.tsv.
+    """A table: `data` as text on the page, at first `shown` rows of it, at most EMBEDDED; all of `data` in the file tables/NAME.tsv.
 
     name : of its file and of its place in the page.
     caption : what it says, for a biologist.
@@ -42,9 +43,16 @@ class Table(NamedTuple):
 
     @property
     def rows(self) -> list[list[str]]:
-        """The shown rows as text."""
-        head = self.data if self.shown is None else self.data.head(self.shown)
-        return [[column.cell(row) for column in self.columns] for row in head.iter_rows(named=True)]
+        """The rows shown at first, as text."""
+        return self._text(self.data if self.shown is None else self.data.head(self.shown))
+
+    @property
+    def more(self) -> list[list[str]]:
+        """The rows after them that the page holds too, for sorting and filtering."""
+        return [] if self.shown is None else self._text(self.data[self.shown : EMBEDDED])
+
+    def _text(self, data: pl.DataFrame) -> list[list[str]]:
+        return [[text.cut(column.cell(row)) for column in self.columns] for row in data.iter_rows(named=True)]
 
     @property
     def hidden(self) -> int:
@@ -60,6 +68,8 @@ class Figure(NamedTuple):
     label : what it shows, for those who cannot see it.
     draw : () -> drawing, or its finished SVG, or None when there is nothing to draw.
     absent : the sentence shown then.
+    data : the numbers that are drawn, for those who want to draw them anew.
+    classes : where colours stand for classes: their names, in order of colour.
     """
 
     name: str
@@ -68,6 +78,8 @@ class Figure(NamedTuple):
     draw: Callable[[], Drawing | Markup | None]
     absent: str
     half: bool = False
+    data: pl.DataFrame | None = None
+    classes: Sequence[str] = ()
 
 
 class Paragraph(NamedTuple):
@@ -89,13 +101,19 @@ class Cards(NamedTuple):
     items: list[tuple[str, str, str]]
 
 
-class Links(NamedTuple):
-    """Files: (link, name, size, meaning)."""
+class Verdicts(NamedTuple):
+    """What must be known before a number is believed: (what was asked, answer, tone as a Paragraph's, why)."""
 
     items: list[tuple[str, str, str, str]]
 
 
-Block = Table | Figure | Paragraph | Bullets | Cards | Links
+class Links(NamedTuple):
+    """Files: (link, name, size, meaning)."""
+
+    items: Sequence[tuple[str, str, str, str]]
+
+
+Block = Table | Figure | Paragraph | Bullets | Cards | Verdicts | Links
 
 
 class Section(NamedTuple):

@@ -24,6 +24,7 @@ from phenolens.report.figures import (
 )
 
 CHROMOSOMES = 32  # drawn at most
+LANES = 6  # of a chromosome, one a class; more classes share one
 SEXES = ("X", "Y", "M", "MT")  # after the numbers
 STEPS = 600  # places along the longest chromosome that can be told apart
 
@@ -106,7 +107,7 @@ def chromosome_figure(sequences: pl.DataFrame, labels: Sequence[str]) -> Figure 
     placed = sequences.drop_nulls(["chrom", "start", "end"])
     if not placed.height:
         return None
-    lanes = list(labels) if len(labels) <= 6 else [""]
+    lanes = list(labels) if len(labels) <= LANES else [""]
     chosen = natural_order(drawn_chromosomes(placed))
     longest = max(end for _, end in chosen)
     figure = blank(height=rows_height(len(chosen), 0.16 + 0.1 * len(lanes), 0.9))

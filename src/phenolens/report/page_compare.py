@@ -1,10 +1,8 @@
 """The page of several runs: the same look as the report of one."""
 
-import polars as pl
-
 from phenolens.report import text
 from phenolens.report.content_compare import CompareContent
-from phenolens.report.page import render, tables_of
+from phenolens.report.render import Report, render
 from phenolens.report.sections_compare import performance, summary
 from phenolens.report.sections_compare_data import data, settings
 from phenolens.report.sections_compare_more import baselines, calibration, length
@@ -13,13 +11,12 @@ from phenolens.report.sections_compare_reading import faithfulness, methods, mot
 PARTS = (summary, settings, data, performance, length, baselines, calibration, reading, motifs, faithfulness, methods)
 
 
-def compare_page(content: CompareContent) -> tuple[str, dict[str, pl.DataFrame]]:
-    """Return (HTML of the page, name -> whole table of every table on it, to be written as tables/NAME.tsv beside it).
+def compare_page(content: CompareContent) -> Report:
+    """Return the page, its tables and its figures.
 
     Parameters
     ----------
     content : the runs and the tables that set them side by side.
     """
-    sections = [make(content) for make in PARTS]
     title = text.listing(text.short(name) for name in content.names)
-    return render(title, content.version, sections, kind="Comparison"), tables_of(sections)
+    return render(title, content.version, [("", [make(content) for make in PARTS])], kind="Comparison")

@@ -49,6 +49,7 @@ def agreement(facts: Facts) -> Section:
         caption,
         partial(agreement_figure, whole, METHODS),
         "No two methods can be compared.",
+        data=whole,
     )
     pairs = facts.agreement.sort(["label", "correlation"], descending=[False, True], nulls_last=False)
     columns = (

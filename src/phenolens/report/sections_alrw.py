@@ -72,6 +72,7 @@ def modes(facts: Facts) -> Section:
         "the sequence would give.",
         partial(edges_figure, edges),
         "No sequence has a score at its ends.",
+        data=edges,
     )
     columns = (
         words("Class", "label"), counts("Sequences", "n"), numbers("First base, ours", "default_start"), numbers("First base, paper", "paper_start"),

@@ -37,6 +37,7 @@ def calibration(facts: Facts) -> Section:
             "below it the model is too sure. Small bars: sequences in the bin. Orange: after its temperature.",
             partial(calibration_figure, curve, temperature=temperature),
             "The test split holds no sequence, so no curve is drawn.",
+            data=curve,
         ),
         *_temperatures(facts),
     ]

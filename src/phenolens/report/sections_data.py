@@ -190,6 +190,8 @@ def data(facts: Facts) -> Section:
             "GC content of the sequences, drawn as above. If the classes differ here, a model can use base composition alone.",
             partial(gc_figure, sequences, facts.labels),
             "No sequence has an A, C, G or T, so GC content is not drawn.",
+            data=sequences.select("sequence_id", "label", gc=gc_content()),
+            classes=facts.labels,
         ),
         *balance_blocks(facts.quality, facts.top),
         *simple_blocks(facts.quality),

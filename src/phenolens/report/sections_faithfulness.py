@@ -66,6 +66,7 @@ def faithfulness(facts: Facts) -> Section:
             f"Grey: the same with bases chosen without regard to {_name(first)}; bands: 95 % intervals of {_name(first)} and of the same runs elsewhere.",
             partial(faithfulness_figure, facts.faithfulness_curves, names, first=first),
             "No curve was computed, so none is drawn.",
+            data=facts.faithfulness_curves,
         ),
         Table(
             "faithfulness",
@@ -114,6 +115,18 @@ def faithful(facts: Facts) -> str:
     elif not best.height and overall["method"].n_unique() > 1:
         sentence += "; no other method is better than them either by deletion"
     return sentence + "."
+
+
+def faithful_word(facts: Facts) -> tuple[str, str]:
+    """Return the answer in two words, and its tone: whether both curves of ALRW are better than every control."""
+    overall = facts.faithfulness.filter(pl.col("label").is_null() & (pl.col("model") == "trained"))
+    rows = _hardest(overall).filter(method=_first(overall)).iter_rows(named=True)
+    answers = {_judged(row) for row in rows}
+    if not answers:
+        return "Not tested", "none"
+    if "better" in answers:
+        return ("Faithful", "good") if answers == {"better"} else ("In part", "warn")
+    return "Not shown", "warn"
 
 
 def _hardest(overall: pl.DataFrame) -> pl.DataFrame:

@@ -53,6 +53,7 @@ def layers(facts: Facts) -> Section:
             "after fine-tuning. Dashed: the same probe on 6-mer counts, without any model; dotted: guessing. Of several layers the best looks better than it is.",
             partial(layers_figure, facts.layers),
             "No layer could be probed, so no curve is drawn.",
+            data=facts.layers,
         ),
         *_notes(facts.layers),
         _table(facts.layers),
@@ -178,6 +179,7 @@ def _pictures(facts: Facts) -> list[Block]:
             PICTURE_WORDS.format(cut=cut),
             partial(projection_figure, spaces, {title: colours for title, colours in tints.items() if colours}),
             "No picture could be made of the layers.",
+            data=table.join(known.drop("sequence"), on="sequence_id", how="left", maintain_order="left"),
         )
     ]
 

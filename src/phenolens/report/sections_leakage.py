@@ -112,6 +112,7 @@ def nearest_blocks(quality: Mapping[str, Any], classes: int) -> list[Block]:
             "number of sequences; the dashed line is guessing. Bars far right on the left side, and high on the right side, mean that a test asks for memory.",
             partial(nearest_figure, bins, 1 / classes if classes else None),
             "No test sequence was compared with training sequences, so nothing is drawn.",
+            data=table.filter(part="test"),
         ),
     ]
 

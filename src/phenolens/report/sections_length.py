@@ -30,6 +30,7 @@ def length(facts: Facts) -> Section:
             f"Above: how long the test sequences are. Below: {name} of the model in each length bin with its 95 % interval.{beside}{line}",
             partial(by_length_figure, rows, test, metric=metric, longest=limit, alone=alone),
             "The length bins cannot be placed on an axis.",
+            data=rows,
         ),
         Table(
             "metrics-by-length",

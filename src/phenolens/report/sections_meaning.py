@@ -54,6 +54,8 @@ def overlap(facts: Facts) -> Section:
             "Dot: share of the regions that overlap the feature; grey bar: 95 % of the matched controls, with their mean. A dot inside the bar is what chance gives.",
             partial(expected_figure, matched.head(30), name="feature", percent=True, labels=facts.labels),
             "No share is defined, so none is drawn.",
+            data=matched,
+            classes=facts.labels,
         ),
         Table(
             "overlap",
@@ -111,6 +113,8 @@ def conservation(facts: Facts) -> Section:
             "Dot: mean signal over the regions; grey bar: 95 % of the matched controls, with their mean. A dot right of the bar is higher than chance gives.",
             partial(expected_figure, table.head(30), name="signal", percent=False, labels=facts.labels),
             "No mean is defined, so none is drawn.",
+            data=table,
+            classes=facts.labels,
         ),
         Table(
             "conservation",

@@ -69,6 +69,7 @@ def motifs(facts: Facts) -> Section:
             f"filled blue: q ≤ 0.05 after correction for the number of motifs; hollow: not significant. Of motifs that are nearly the same the clearest one is drawn.{note}",
             partial(enrichment_figure, shown.filter(pl.col("scope") == "regions").head(max(facts.top, 12))),
             "No odds ratio is defined, so none is drawn.",
+            data=shown.filter(pl.col("scope") == "regions").head(max(facts.top, 12)),
         ),
         Table(
             "enrichment",
@@ -174,6 +175,7 @@ def _sets(facts: Facts) -> list[Block]:
             caption,
             partial(upset_figure, drawn, names),
             "No set has a motif, so none is drawn.",
+            data=drawn,
         )
     ]
     if len(names) <= 3 and drawn.height:
@@ -185,6 +187,7 @@ def _sets(facts: Facts) -> list[Block]:
                 partial(venn_figure, drawn, names),
                 "No set has a motif, so none is drawn.",
                 half=True,
+                data=drawn,
             )
         )
     columns = (words("Compared", "comparison"), words("In these and no other", "sets"), counts("Motifs", "motifs"), counts("Distinct", "clusters"), words("Names", "names"))  # fmt: skip

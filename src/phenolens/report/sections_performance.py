@@ -50,6 +50,7 @@ def performance(facts: Facts) -> Section:
                 "Blue: the model; grey: baselines that see only simple properties of the same sequences. Lines: 95 % intervals; dashed: guessing.",
                 partial(metrics_figure, metrics, classes=len(facts.labels), kmer=kmer),
                 "No metric is defined on the test sequences.",
+                data=estimates.overall(facts.metrics, "test"),
             ),
             _by_run("all-metrics", "All metrics of all runs on the test sequences.", facts, None),
             *_by_class(facts, run),
@@ -181,6 +182,7 @@ def _confusion(facts: Facts, run: str | None) -> list[Block]:
             "deeper colour = larger share. A perfect model fills the diagonal only.",
             partial(confusion_figure, table, facts.labels),
             "The run holds no confusion matrix of the model on the test sequences.",
+            data=table,
             half=len(facts.labels) <= FEW,
         )
     ]
@@ -195,6 +197,8 @@ def _roc(facts: Facts, run: str | None) -> list[Block]:
             "sequences wrongly called (right). Dashed: guessing.",
             partial(roc_figure, facts.predictions, facts.labels, run=run or "", background=facts.background),
             "The test split holds no predictions of both a class and the rest, so no ROC curve is drawn.",
+            data=facts.predictions.filter(run=run or "", split="test"),
+            classes=facts.labels,
             half=True,
         )
     ]
@@ -250,5 +254,6 @@ def _loss(facts: Facts) -> list[Block]:
             "that the model learns by heart; the epoch with the lowest validation loss is kept. Several runs differ in the style of their lines.",
             partial(loss_figure, history),
             "The run holds no training history.",
+            data=history,
         )
     ]

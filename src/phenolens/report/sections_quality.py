@@ -102,6 +102,7 @@ def balance_blocks(quality: Mapping[str, Any], top: int) -> list[Block]:
             "classes are practically alike.",
             partial(balance_figure, table.head(20).to_dicts()),
             "No standardised mean difference is defined, so none is drawn.",
+            data=table,
         ),
         *account,
     ]

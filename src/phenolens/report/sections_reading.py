@@ -68,6 +68,8 @@ def alrw(facts: Facts) -> Section:
             "uncertain. Positions that fewer than 10 sequences reach are left out.",
             partial(profile_figure, profile, facts.labels),
             "No position has a score.",
+            data=profile,
+            classes=facts.labels,
         ),
         Table(
             "alrw-by-class",
@@ -140,6 +142,8 @@ def regions(facts: Facts) -> Section:
                 unit=" bases",
             ),
             "No region has a length.",
+            data=table.select("region_id", "label", "length"),
+            classes=facts.labels,
         ),
         _top_regions(facts, table),
     ]

@@ -50,6 +50,8 @@ def token_regions(facts: Facts) -> Section:
             caption + meaning,
             partial(token_regions_figure, table, coordinates, facts.labels),
             "No stretch has a measure.",
+            data=table.filter(pl.col("coordinates") == coordinates),
+            classes=facts.labels,
         )
         for coordinates, meaning in figures.items()
     ]

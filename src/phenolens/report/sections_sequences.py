@@ -68,8 +68,14 @@ def _picture(facts: Facts, row: dict[str, Any], number: int, motifs: set[str]) -
     label = f"Scores of {row['sequence_id']}"
     index = facts.labels.index(row["label"]) if row["label"] in facts.labels else 0
     caption = f"Class {row['label']}{place}{sure}. {text.plural(len(regions), 'region')}.{part}"
+    data = pl.DataFrame({"position": range(start, end), "base": list(row["sequence"][start:end]), "score": scores})
     return Figure(
-        f"sequence-{number}", label, caption, partial(sequence_picture, shown, index, label), "Nothing to draw."
+        f"sequence-{number}",
+        label,
+        caption,
+        partial(sequence_picture, shown, index, label),
+        "Nothing to draw.",
+        data=data.with_columns(pl.col("score").fill_nan(None)),
     )
 
 

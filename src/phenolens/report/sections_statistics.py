@@ -8,7 +8,7 @@ import polars as pl
 from phenolens.report import text
 from phenolens.report.blocks import Block, Column, Figure, Table, counts, percents, words
 from phenolens.report.content import Facts
-from phenolens.report.figures_data import chromosome_figure, drawn_chromosomes, length_figure
+from phenolens.report.figures_data import LANES, chromosome_figure, drawn_chromosomes, length_figure
 from phenolens.report.figures_quality import gene_type_figure, split_length_figure
 
 
@@ -45,6 +45,8 @@ def length_blocks(facts: Facts) -> list[Block]:
             "If the classes differ here, a model can use length alone.",
             partial(length_figure, facts.sequences, facts.labels),
             "No sequence has a base, so lengths are not drawn.",
+            data=facts.sequences.select("sequence_id", "label", "split", length=pl.col("sequence").str.len_bytes()),
+            classes=facts.labels,
         ),
         Figure(
             "lengths-by-split",
@@ -53,6 +55,7 @@ def length_blocks(facts: Facts) -> list[Block]:
             "The splits of a class should look alike.",
             partial(split_length_figure, facts.sequences, facts.labels),
             "No sequence has a base, so lengths are not drawn.",
+            data=facts.sequences.select("sequence_id", "label", "split", length=pl.col("sequence").str.len_bytes()),
         ),
     ]
 
@@ -66,6 +69,8 @@ def place_blocks(facts: Facts) -> list[Block]:
             f"Each mark is a place with at least one sequence; chromosomes are drawn up to the last sequence on them.{_left_out(facts.sequences)}",
             partial(chromosome_figure, facts.sequences, facts.labels),
             "The sequences have no genome coordinates, so no chromosome is drawn.",
+            data=facts.sequences.select("sequence_id", "label", "chrom", "start", "end"),
+            classes=facts.labels if len(facts.labels) <= LANES else (),
         )
     ]
     if facts.gene_types.height:
@@ -83,6 +88,8 @@ def place_blocks(facts: Facts) -> list[Block]:
                 f"{caption} If classes differ here, they may differ because genes and their surroundings do.",
                 partial(gene_type_figure, facts.gene_types, facts.labels),
                 "No sequence lies on a chromosome with genes, so nothing is drawn.",
+                data=facts.gene_types,
+                classes=facts.labels,
             ),
             Table("gene-types", caption, facts.gene_types, columns, folded=True),
         ]

@@ -116,6 +116,8 @@ def _against(table: pl.DataFrame, name: str, subject: str, facts: Facts) -> list
                 labels=facts.labels,
             ),
             "No mean is defined, so none is drawn.",
+            data=table,
+            classes=facts.labels,
         ),
         Table(name, caption, table, columns, shown=max(facts.top, 12)),
     ]

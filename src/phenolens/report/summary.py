@@ -1,16 +1,16 @@
-"""The first section: the question, and the answer in three sentences with numbers."""
+"""The first section: the question, the answer in three sentences with numbers, and the verdicts on leakage, baselines and faithfulness."""
 
 from collections.abc import Mapping
 
 import polars as pl
 
 from phenolens.report import estimates, text
-from phenolens.report.blocks import Block, Bullets, Cards, Section
+from phenolens.report.blocks import Block, Cards, Paragraph, Section, Verdicts
 from phenolens.report.content import Facts
-from phenolens.report.sections_faithfulness import faithful
+from phenolens.report.sections_faithfulness import faithful, faithful_word
 from phenolens.report.sections_motifs import significant
 from phenolens.report.sections_performance import random_run
-from phenolens.report.sections_quality import good
+from phenolens.report.sections_quality import LEAKS, good
 
 
 def summary(facts: Facts) -> Section:
@@ -20,37 +20,95 @@ def summary(facts: Facts) -> Section:
         " and others" if len(facts.labels) > 6 else ""
     )
     asked = question or f"Can a DNA language model tell {classes} apart, and what does it look at?"
-    answer = [
-        ("How good", how_good(facts)),
-        ("How honest", how_honest(facts)),
-        ("What it reads", what_it_reads(facts)),
-        ("How faithful", faithful(facts)),
-    ]
-    blocks: list[Block] = [Cards(_cards(facts)), Bullets(answer)]
+    blocks: list[Block] = [Paragraph(answer(facts)), Verdicts(verdicts(facts)), Cards(_cards(facts))]
     return Section("summary", "Summary", asked, blocks)
 
 
+def answer(facts: Facts) -> str:
+    """Return the answer in three sentences: how good, what it reads, and what that is worth."""
+    return f"{how_good(facts)} {what_it_reads(facts)} {worth(facts)}"
+
+
+def verdicts(facts: Facts) -> list[tuple[str, str, str, str]]:
+    """Return the verdicts on leakage, baselines and faithfulness, each with its reason."""
+    return [
+        ("Leakage between training and test", *leakage_word(facts), how_honest(facts)),
+        ("Compared with simple baselines", *baseline_word(facts), against_baselines(facts)),
+        ("Do the scores show what matters to the model?", *faithful_word(facts), faithful(facts)),
+    ]
+
+
 def how_good(facts: Facts) -> str:
-    """Return one sentence: the model's headline metric beside the best baseline and beside length and GC alone."""
-    run, metric = estimates.headline_run(facts.metrics), estimates.headline_metric(facts.metrics)
-    estimate = estimates.find(facts.metrics, run, "test", metric)
+    """Return one sentence: the model's headline metric beside guessing."""
+    metric = estimates.headline_metric(facts.metrics)
+    estimate = estimates.find(facts.metrics, estimates.headline_run(facts.metrics), "test", metric)
     if estimate is None:
         return "The model was not tested: the run holds no metrics of the test split."
-    name, kmer = estimates.metric_name(metric), facts.settings.evaluate.kmer
+    name, guess = estimates.metric_name(metric), estimates.chance(metric, len(facts.labels))
     sentence = f"On {text.plural(estimate.n, 'test sequence')} that it never saw, the model reaches {name} {estimate}"
-    guess = estimates.chance(metric, len(facts.labels))
     if guess is not None:
         beyond = estimate.low is not None and estimate.low > guess
         sentence += f", where guessing gives {text.number(guess)}" + (
             "" if beyond else " and lies inside the 95 % interval or above it: no better than guessing"
         )
+    return sentence + "."
+
+
+def worth(facts: Facts) -> str:
+    """Return one sentence that draws the three verdicts together."""
+    leaks = {
+        "None found": "no leakage was found",
+        "Found": "training and test are not independent, so the number is too high",
+        "Not known": "leakage was not looked for",
+    }
+    baselines = {
+        "The model is better": "the model is better than every simple baseline",
+        "A baseline is better": "a simple baseline does better",
+        "No clear difference": "a simple baseline does as well",
+        "Not compared": "no simple baseline stands beside it",
+    }
+    scores = {
+        "Faithful": "the bases that ALRW scores high matter to the model",
+        "In part": "the bases that ALRW scores high matter to the model by one test of two",
+        "Not shown": "it is not shown that the bases that ALRW scores high matter to the model",
+        "Not tested": "whether the bases that ALRW scores high matter to the model was not tested",
+    }
+    parts = (leaks[leakage_word(facts)[0]], baselines[baseline_word(facts)[0]], scores[faithful_word(facts)[0]])
+    return f"What this is worth: {'; '.join(parts)}."
+
+
+def leakage_word(facts: Facts) -> tuple[str, str]:
+    """Return whether related sequences lie in several splits, and the tone of that."""
+    found = facts.quality.get("leakage")
+    own = found.get("split") if isinstance(found, Mapping) else None
+    counted = [own.get(name) for name in LEAKS] if isinstance(own, Mapping) else []
+    if _groups_in_two_splits(facts) or any(counted):
+        return "Found", "warn"
+    return ("None found", "good") if facts.sequences.height else ("Not known", "none")
+
+
+def baseline_word(facts: Facts) -> tuple[str, str]:
+    """Return whether the model or the best simple baseline is better, and the tone of that."""
+    run, metric = estimates.headline_run(facts.metrics), estimates.headline_metric(facts.metrics)
     best = estimates.best_baseline(facts.metrics, "test", metric)
+    if run is None or best is None:
+        return "Not compared", "none"
+    said = _verdict(facts, run, best[0], metric)
+    if said.startswith("the model is better"):
+        return "The model is better", "good"
+    return ("A baseline is better" if said.startswith("the baseline is better") else "No clear difference"), "warn"
+
+
+def against_baselines(facts: Facts) -> str:
+    """Return one sentence: the best baseline, who is better, and what length and GC content alone give."""
+    run, metric = estimates.headline_run(facts.metrics), estimates.headline_metric(facts.metrics)
+    best = estimates.best_baseline(facts.metrics, "test", metric)
+    if run is None or best is None:
+        return "The run holds no metrics of a model and of baselines on the test split."
+    name = estimates.run_name(best[0], facts.settings.evaluate.kmer).lower()
     composition = estimates.find(facts.metrics, "composition", "test", metric)
-    if composition and (best is None or best[0] != "composition"):
-        sentence += f"; length and GC content alone give {composition}"
-    if best is None:
-        return sentence + "."
-    return f"{sentence}; the best simple baseline, {estimates.run_name(best[0], kmer).lower()}, gives {best[1]}: {_verdict(facts, run, best[0], metric)}."
+    alone = f"; length and GC content alone give {composition}" if composition and best[0] != "composition" else ""
+    return f"In {estimates.metric_name(metric)} the best simple baseline, {name}, gives {best[1]}: {_verdict(facts, run, best[0], metric)}{alone}."
 
 
 def _verdict(facts: Facts, run: str | None, baseline: str, metric: str) -> str:

@@ -76,15 +76,18 @@ def p_value(value: float | None) -> str:
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:
-    """Return an estimate with its interval, the estimate alone where there is none.
+    """Return an estimate with its interval, the estimate alone where there is none; a bound beside which it is large has four decimals.
 
     >>> interval(0.5, None, None)
     '0.500'
     """
-    if missing(value) or missing(low) or missing(high):
+    if value is None or missing(value) or low is None or missing(low) or high is None or missing(high):
         return number(value)
-    between = " to " if low is not None and low < 0 else "–"
-    return f"{number(value)} ({number(low)}{between}{number(high)})"
+    between = " to " if low < 0 else "–"
+    bounds = [
+        f"{bound:.4f}" if abs(bound) < 1e-3 and abs(value) >= 0.01 and bound else number(bound) for bound in (low, high)
+    ]
+    return f"{number(value)} ({between.join(bound.replace('-', '−') for bound in bounds)})"
 
 
 def size(value: float | None) -> str:
@@ -164,6 +167,15 @@ def short(label: str, limit: int = 26) -> str:
     """
     clean = "".join("�" if unicodedata.category(letter)[0] == "C" else letter for letter in label)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def cut(sentence: str) -> str:
+    """Return text with every word of more than 100 letters cut after 40, with their number: no name can fill the page.
+
+    >>> cut("a " + "b" * 5000)
+    'a bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb… (5,000)'
+    """
+    return re.sub(r"\S{101,}", lambda word: f"{word[0][:40]}… ({count(len(word[0]))})", sentence)
 
 
 def identifier(text: str) -> str:
