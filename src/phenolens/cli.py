@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from phenolens.cli_models import tools
+from phenolens.cli_runs import results
 from phenolens.cli_speech import INTERRUPTED, begin, say_error, watched, watching
 from phenolens.core import processes
 from phenolens.core.errors import PhenolensError, RunFolderError
@@ -175,6 +176,7 @@ _stage_command("report", "Write the page")
 
 # these stand beside a study, not in it: their own file, one list of commands
 app.add_typer(tools)
+app.add_typer(results)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""The commands that work outside a study: predict, serve, compare, pretrain, models, doctor, scan-motifs."""
+"""The commands that work outside a study: predict, serve, pretrain, models, doctor, scan-motifs."""
 
 import json
 import sys
@@ -90,51 +90,6 @@ def serve(
         note = progress.note
     told = serving.Told(note, lambda address: print(f"serving {model} on {address} (Ctrl-C stops it)", flush=True))
     serving.serve(model, host, port, rate, told)
-
-
-@tools.command(short_help="finished runs side by side, on the same sequences")
-@watched
-def compare(
-    folders: Annotated[
-        list[Path], typer.Argument(metavar="RUN1 RUN2...", help="two or more run folders", show_default=False)
-    ],
-    split: Annotated[str, typer.Option(help="validation, test, random validation or random test")] = "test",
-    run: Annotated[
-        str | None,
-        typer.Option(
-            help="vote, run-0 ... or a baseline (default: vote if all have it, else run-0)", show_default=False
-        ),
-    ] = None,
-    tsv: Annotated[
-        Path | None,
-        typer.Option("--tsv", metavar="FILE", help="write the table of differences there too", show_default=False),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", "-o", metavar="DIR", help="write one page and its tables into this folder", show_default=False
-        ),
-    ] = None,
-) -> None:
-    """phenolens compare small-run large-run --out compared
-
-    Finished runs (other models, datasets, seeds or splits) side by side: every metric, and for each two runs that were tested on the
-    same sequences the difference with a 95 % interval (whole groups resampled, the same for both) and McNemar's exact test for
-    accuracy, of more than two runs corrected by Holm's method. With --out also a page: settings that differ, datasets and leakage,
-    classes, lengths, baselines, calibration, and whether the models look at the same bases, regions and motifs.
-    """
-    from phenolens import comparing_many
-
-    found = comparing_many.side_by_side(folders, split=split, run=run)
-    if tsv:
-        comparing_many.write(found, tsv)
-    for line in comparing_many.lines(found):
-        print(line)
-    if out:
-        from phenolens import comparing_page
-
-        with watching() as progress:
-            print(f"page: {comparing_page.write_page(found, out, progress.line)}")
 
 
 @tools.command(short_help="pre-train a small model of your own on unlabelled DNA")
