@@ -56,7 +56,6 @@ def compare(
 
 
 @results.command(short_help="model and dataset of a run with their cards, ready for the Hugging Face hub")
-@watched
 def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="run folder", show_default=False)],
     target: Annotated[Path, typer.Argument(metavar="DIR", help="folder to write, new or empty", show_default=False)],
