@@ -5,7 +5,7 @@
 Starts the server as a user does, on a free port of this machine, with a 6-mer BERT (4 layers x 128; random weights unless --model). Asks
 40 questions one by one (random sequences of 300 bases: most one, some ten at once, some both strands, one in five base scores by ALRW).
 Then the clients, one connection each from one address, ask them over and over for the time given, each as soon as it has its answer; every
-answer must be the one from before up to rounding. Resident memory at 10 s and at the end. Then more than 100 malformed requests, each to
+answer must be the one from before up to rounding. Resident memory each second; its median up to 10 s and up to the end. Then more than 100 malformed requests, each to
 be answered with 4xx and one sentence, and the first questions once more. Last SIGTERM: exit code 0. Exits with 1 where anything is wrong.
 """
 
@@ -16,6 +16,7 @@ import json
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -355,14 +356,20 @@ async def measure(model: Path, out: Path, clients: int, seconds: float) -> bool:
         before = processor(process.pid)
         found = await load(address, asked, expected, clients, seconds, process.pid)
         times, used = sorted(found.latencies), processor(process.pid) - before
-        early, late = found.memory[min(10, int(seconds))], found.memory[int(seconds)]
+        end = int(seconds)
+        early, late = (
+            statistics.median(found.memory[s] for s in range(max(0, at - 4), at + 1)) for at in (min(10, end), end)
+        )
         print(
             f"{clients} clients for {seconds:g} s: {len(times):,} requests, {len(times) / seconds:.0f} a second, "
             f"p50 {1000 * times[len(times) // 2]:.0f} ms, p99 {1000 * times[len(times) * 99 // 100]:.0f} ms, "
             f"{1000 * used / len(times):.0f} ms of CPU each"
         )
         print(f"errors: {dict(found.bad) or 'none'}; answers that differ from those given alone: {found.different}")
-        print(f"resident memory: {early:.1f} MB at 10 s, {late:.1f} MB at the end ({late / early - 1:+.1%})")
+        print(
+            f"resident memory, median of five seconds: {early:.1f} MB at 10 s, {late:.1f} MB at the end ({late / early - 1:+.1%}), "
+            f"most {max(found.memory.values()):.1f} MB"
+        )
         refused = {name: await once(address, raw) for name, raw in malformed().items()}
         wrong = wrong_refusals(refused)
         statuses = ", ".join(

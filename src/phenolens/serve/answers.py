@@ -20,7 +20,7 @@ from phenolens.model.stream import NOTHING, look, mean_probabilities
 from phenolens.model.tokens import encode
 from phenolens.serve.desk import Piece
 
-PIECE_BASES = 1 << 13  # of a piece for class probabilities, unless it is one sequence
+PIECE_BASES = 1 << 12  # of a piece for class probabilities, unless it is one sequence
 
 
 class Served(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from phenolens.serve.limits import Limits, Refusal
 
-STEP_BASES = 1 << 15  # of a step, unless it is one piece
+STEP_BASES = 1 << 14  # of a step, unless it is one piece
 Piece = list[str]
 Work = Callable[[Any, list[Piece]], Sequence[Any]]
 Result = TypeVar("Result")

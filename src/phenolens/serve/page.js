@@ -10,6 +10,7 @@ const MEANING = {
 };
 const WORDS = { alrw: "ALRW (attention)", integrated_gradients: "integrated gradients", gradient_x_input: "gradient x input", occlusion: "occlusion", mutagenesis: "mutagenesis" };
 const CELL = 10, BARS = 36, ROW = 50; // of the drawing: width of a letter, height of the bars, of bars and letters
+const NARROWEST = 11.5; // pixels of a letter
 const SVG = "http://www.w3.org/2000/svg";
 
 const at = (id) => document.getElementById(id);
@@ -92,8 +93,8 @@ function classify() {
 
 function showClasses() {
   const head = element("tr", null);
-  for (const [text, kind] of [["sequence", ""], ["bases", "number"], ["class", ""], ...classes.flatMap((name) => [[`p of ${name}`, "number"], [null, ""]])])
-    head.append(text === null ? element("td", null) : element("th", text, { scope: "col", class: kind }));
+  head.append(element("th", "sequence", { scope: "col" }), element("th", "bases", { scope: "col", class: "number" }), element("th", "class", { scope: "col" }));
+  head.append(...classes.map((name) => element("th", `p of ${name}`, { scope: "col", colspan: 2 })));
   at("classes").querySelector("thead").replaceChildren(head);
   at("classes").querySelector("tbody").replaceChildren(...shown.rows.map((row, i) => {
     const line = element("tr", null), name = element("th", null, { scope: "row" });
@@ -102,11 +103,11 @@ function showClasses() {
     name.append(button);
     line.append(name, element("td", shown.records[i].sequence.length.toLocaleString("en"), { class: "number" }), element("td", row.predicted ?? "cannot be read"));
     for (const label of classes) {
-      const p = row.probabilities[label], cell = element("td", null), bar = element("span", null, { class: "bar" }), part = element("span", null);
+      const p = row.probabilities[label], cell = element("td", null, { class: "bars" }), bar = element("span", null, { class: "bar" }), part = element("span", null);
       part.style.width = `${100 * (p ?? 0)}%`;
       bar.append(part);
       if (p !== null) cell.append(bar);
-      line.append(element("td", p === null ? "" : p.toFixed(3), { class: "number" }), cell);
+      line.append(element("td", p === null ? "" : p.toFixed(3), { class: "p" }), cell);
     }
     return line;
   }));
@@ -151,9 +152,12 @@ function showScores(explains) {
   pointAt(Math.max(best, 0));
 }
 
+function lettersInARow() {
+  return Math.max(10, Math.min(100, Math.floor(at("letters").clientWidth / NARROWEST / 10) * 10));
+}
+
 function draw() {
-  const { sequence } = shown.records[shown.chosen], scores = shown.scores;
-  const width = Math.max(10, Math.min(100, Math.floor(at("letters").clientWidth / CELL / 10) * 10));
+  const { sequence } = shown.records[shown.chosen], scores = shown.scores, width = lettersInARow();
   const largest = Math.max(...[0].concat(scores.map((score) => Math.abs(score ?? 0)))) || 1;
   const signed = scores.some((score) => score < 0), zero = signed ? BARS / 2 + 8 : BARS + 8;
   const unit = (signed ? BARS / 2 : BARS) / largest;
@@ -183,7 +187,7 @@ function pointAt(i) {
   const { sequence } = shown.records[shown.chosen], width = Number(at("letters").dataset.width);
   at("letters").querySelector(".here")?.remove();
   at("letters").children[Math.floor(i / width)].append(drawn("rect", { x: (i % width) * CELL, y: 8, width: CELL, height: ROW, rx: 1.5, class: "here" }));
-  at("readout").textContent = `${i} ${sequence[i]}: ${shown.scores[i] ?? "not read"}`;
+  at("readout").textContent = `${i}, ${sequence[i]}: ${shown.scores[i] ?? "not read"}`;
 }
 
 function underPointer(event) {
@@ -248,7 +252,6 @@ at("letters").addEventListener("pointerdown", underPointer);
 at("classes-tsv").addEventListener("click", saveClasses);
 at("scores-tsv").addEventListener("click", saveScores);
 addEventListener("resize", () => {
-  const width = Math.max(10, Math.min(100, Math.floor(at("letters").clientWidth / CELL / 10) * 10));
-  if (shown.scores && !at("drawn").hidden && width !== Number(at("letters").dataset.width)) { draw(); pointAt(Number(at("base").value)); }
+  if (shown.scores && !at("drawn").hidden && lettersInARow() !== Number(at("letters").dataset.width)) { draw(); pointAt(Number(at("base").value)); }
 });
 working("", async () => { await begin(); return ""; });
