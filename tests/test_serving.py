@@ -29,14 +29,14 @@ SEQUENCES = [text[: 20 + 2 * i] for i, text in enumerate(random_sequences(30, 90
 FASTA = "".join(f">s{i} about\n{text[:30]}\n{text[30:]}\n" for i, text in enumerate(SEQUENCES))
 
 
-def _benchmark():
-    spec = importlib.util.spec_from_file_location("serve_benchmark", ROOT / "benchmarks" / "serve.py")
+def _script(place):
+    spec = importlib.util.spec_from_file_location(f"serving_{Path(place).stem}", ROOT / place)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-bench = _benchmark()
+bench, browsers = _script("benchmarks/serve.py"), _script("tests/report/browser.py")
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +220,79 @@ def test_the_page_is_whole_and_guarded(address):
         assert answer.headers["Access-Control-Allow-Origin"] is None
         assert "://" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "innerHTML" not in text
+
+
+@pytest.fixture(scope="module")
+def page(address):
+    """The page in Chromium, and what it said and asked for meanwhile."""
+    with browsers.chromium() as browser:
+        opened, said, asked_for = browser.new_page(viewport={"width": 1280, "height": 900}), [], []
+        opened.on("console", lambda message: said.append(message.text))
+        opened.on("pageerror", lambda error: said.append(str(error)))
+        opened.on("request", lambda request: asked_for.append(request.url))
+        opened.goto(f"http://127.0.0.1:{address[1]}/")
+        yield opened, said, asked_for
+
+
+def test_a_reader_classifies_looks_and_saves(page, address):
+    opened, said, asked_for = page
+    fasta = f'{FASTA}>=1+1 a\r\n{SEQUENCES[0]}\r\n>"<script>say()</script>\n{"acgta" * 60}\n>short\nACG\n'
+    opened.get_by_label("Sequences").fill(fasta)
+    opened.get_by_label("read both strands").check()
+    opened.get_by_role("button", name="Classify").click()
+    opened.locator("#classes tbody tr").last.wait_for()
+    _, answer = asked(address, "/api/predict", {"fasta": fasta, "both_strands": True})
+    rows = opened.locator("#classes tbody tr")
+    assert rows.locator("th").all_inner_texts() == [row["sequence_id"] for row in answer["sequences"]]
+    assert rows.locator("td:nth-child(3)").all_inner_texts() == [
+        row["predicted"] or "cannot be read" for row in answer["sequences"]
+    ]
+    shown = [text for text in rows.locator("td:nth-child(4)").all_inner_texts() if text]
+    np.testing.assert_allclose(np.array(shown, dtype=float), probabilities(answer)[:-1, 0], atol=6e-4)
+    with opened.expect_download() as saved:
+        opened.locator("#classes-tsv").click()
+    table = pl.read_csv(saved.value.path(), separator="\t", quote_char=None)
+    assert table.columns == ["sequence_id", "predicted", "p_with", "p_without"]
+    assert table["sequence_id"][-3] == "'=1+1"
+
+    rows.nth(31).get_by_role("button").click()
+    opened.locator("#letters svg").first.wait_for()
+    drawn = "".join(opened.locator("#letters svg text:not(.place)").all_text_contents())
+    assert drawn == "acgta" * 60
+    opened.get_by_label("Method").select_option("integrated_gradients")
+    opened.locator("#target").select_option("without")
+    opened.get_by_text("The scores explain the class without.").wait_for()
+    with opened.expect_download() as saved:
+        opened.locator("#scores-tsv").click()
+    question = {"sequences": ["acgta" * 60], "method": "integrated_gradients", "target": "without"}
+    _, expected = asked(address, "/api/explain", question)
+    scores = pl.read_csv(saved.value.path(), separator="\t", quote_char=None)["integrated_gradients"]
+    np.testing.assert_allclose(scores, np.array(expected["sequences"][0]["scores"], dtype=float), atol=2e-5)
+    assert said == []
+    assert all(url.startswith((f"http://127.0.0.1:{address[1]}/", "data:", "blob:")) for url in asked_for)
+
+
+def test_the_page_fits_and_axe_finds_no_serious_fault(page):
+    opened, _, _ = page
+    for width, scheme in ((1280, "light"), (390, "dark")):
+        opened.set_viewport_size({"width": width, "height": 844})
+        opened.emulate_media(color_scheme=scheme)
+        assert opened.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+        found = axe.Axe().run(opened, options={"resultTypes": ["violations"]}).response["violations"]
+        serious = [
+            (v["id"], [n["html"][:200] for n in v["nodes"][:3]])
+            for v in found
+            if v["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+
+
+def test_a_reader_sees_why_an_input_is_refused(page):
+    opened, _, _ = page
+    opened.get_by_label("Sequences").fill("ACGTX")
+    opened.get_by_role("button", name="Classify").click()
+    opened.get_by_text("record pasted holds 'X'; expected DNA letters").wait_for()
 
 
 def test_the_how_to_runs_as_written(address, tmp_path, monkeypatch, capsys):
