@@ -14,6 +14,7 @@ from phenolens.core.schemas import TABLES, predictions_schema
 from phenolens.core.schemas_alrw import ALRW_TABLES
 from phenolens.core.schemas_attribution import ATTRIBUTION_TABLES
 from phenolens.core.schemas_biology import BIOLOGY_TABLES
+from phenolens.core.schemas_browser import BROWSER_TABLES
 from phenolens.core.schemas_compare import COMPARE_TABLES
 from phenolens.core.schemas_evaluate import EVALUATE_TABLES
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_TABLES
@@ -92,6 +93,7 @@ def tables_page() -> str:
         *ATTRIBUTION_TABLES,
         *FAITHFULNESS_TABLES,
         *REGION_TABLES,
+        *BROWSER_TABLES,
         *LAYERS_TABLES,
         *MOTIF_TABLES,
         *VARIANT_TABLES,

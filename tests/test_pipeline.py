@@ -134,6 +134,18 @@ def test_the_planted_motif_ranks_first_and_its_signal_stands_out(finished):
     assert signal_row["p_value"] == pytest.approx(2 / 201)
 
 
+def test_signals_lie_along_the_letters_as_they_are_read(finished):
+    sequences = pl.read_parquet(finished / "dataset" / "sequences.parquet")
+    along = pl.read_parquet(finished / "annotate" / "signals.parquet").join(sequences, on="sequence_id")
+    assert set(along["strand"]) == {"+", "-"}
+    high = {"+": "", "-": ""}
+    for strand, letters, values in along.filter(label="element").select("strand", "sequence", "values").iter_rows():
+        assert len(letters) == len(values)
+        high[strand] += "".join(letter for letter, value in zip(letters, values, strict=True) if value == 1)
+    for letters in high.values():
+        assert letters == MOTIF * (len(letters) // len(MOTIF)) != ""
+
+
 def test_single_variants_are_read_where_the_regions_lie(finished):
     def table(name):
         return pl.read_csv(finished / "annotate" / f"{name}.tsv", separator="\t", infer_schema_length=None)

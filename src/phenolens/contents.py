@@ -15,6 +15,7 @@ from phenolens.core.schemas import (
     METRICS,
     PROFILE,
     REGION_GENES,
+    REGION_SCORES,
     STATISTICS,
 )
 from phenolens.core.schemas_alrw import EDGES, HEADS
@@ -34,6 +35,7 @@ from phenolens.core.schemas_variants import (
 )
 from phenolens.core.settings import StudySettings
 from phenolens.core.table import Schema
+from phenolens.report.browsed import browsed
 from phenolens.report.content import PageContent
 from phenolens.report.top_sequences import hits_on_sequences, top_sequences
 
@@ -83,6 +85,7 @@ MEANING = {
     "annotate/gene_sets.tsv": "gene sets among the genes that regions hit, against the universe and against matched controls",
     "annotate/conservation.tsv": "signal (e.g. conservation) in the regions, beside matched controls",
     "annotate/region_scores.tsv": "mean signal of every region",
+    "annotate/signals.parquet": "signals (e.g. conservation) base by base along sequences with a region",
     "annotate/overlays.tsv": "the files of scores, variants and depth: how they were read, what was left out, why nothing was found",
     "annotate/pathogenicity.tsv": "scores of substitutions in the regions of each class, beside matched controls",
     "annotate/region_pathogenicity.tsv": "scores of substitutions in every region, with the share that they cover",
@@ -135,6 +138,7 @@ def page_content(settings: StudySettings, folder: Path) -> PageContent:
         completeness=_tsv(folder / "explain" / "completeness.tsv", COMPLETENESS),
         edges=_tsv(folder / "explain" / "edges.tsv", EDGES),
         **_read_regions(settings, folder),
+        **read_browser(settings, folder),
         faithfulness=_tsv(folder / "explain" / "faithfulness.tsv", FAITHFULNESS),
         faithfulness_curves=_tsv(folder / "explain" / "faithfulness_curves.tsv", FAITHFULNESS_CURVES),
         sanity=_tsv(folder / "explain" / "sanity.tsv", SANITY),
@@ -180,6 +184,52 @@ def _read_regions(settings: StudySettings, folder: Path) -> dict[str, Any]:
     }
 
 
+def read_browser(settings: StudySettings, folder: Path) -> dict[str, Any]:
+    """Return the fields of PageContent that the sequence browser needs beside the others, of the sequences that it holds.
+
+    Parameters
+    ----------
+    settings : the study as it ran; its explain.mode, report.browse and seed are used.
+    folder : the run folder.
+    """
+    held = browsed(
+        pl.read_parquet(folder / "dataset" / "sequences.parquet"),
+        _tracks(settings, folder),
+        pl.read_parquet(folder / "evaluate" / "predictions.parquet"),
+        settings.report.browse,
+        settings.seed,
+    )
+    ids = held.select("sequence_id").unique()
+    regions = pl.read_parquet(folder / "explain" / "regions.parquet").join(ids, on="sequence_id", how="semi")
+    hits = _some(folder / "annotate" / "hits.tsv", HITS, [*ids["sequence_id"], *regions["region_id"]], "sequence_id")
+    return {
+        "browsed": held,
+        "browsed_hits": hits_on_sequences(hits, regions, ids),
+        "region_scores": _some(
+            folder / "annotate" / "region_scores.tsv", REGION_SCORES, regions["region_id"].to_list(), "region_id"
+        ),
+    }
+
+
+def _tracks(settings: StudySettings, folder: Path) -> pl.LazyFrame:
+    """Return BROWSED of everything the run has base by base: ALRW, the other methods, signals."""
+    own = "alrw" if settings.explain.mode == "default" else "alrw-paper"
+    files = (
+        ("explain/alrw.parquet", "score", pl.lit(own), "scores"),
+        ("explain/scores.parquet", "score", pl.col("method"), "scores"),
+        ("annotate/signals.parquet", "signal", pl.col("signal"), "values"),
+    )
+    tables = [
+        pl.scan_parquet(folder / file).select(
+            "sequence_id", track.alias("track"), pl.lit(kind).alias("kind"), pl.col(values).alias("values")
+        )
+        for file, kind, track, values in files
+        if (folder / file).exists()
+    ]
+    again = (pl.col("kind") == "score") & pl.col("track").is_in(["alrw", own])  # a sample's, scored a second time
+    return pl.concat([tables[0], *(table.filter(~again) for table in tables[1:])])
+
+
 def read_evaluation(folder: Path) -> dict[str, Any]:
     """Return the fields of PageContent that the evaluate stage of a run folder has made."""
     stage = folder / "evaluate"
@@ -202,6 +252,14 @@ def _tsv(path: Path, schema: Schema) -> pl.DataFrame | None:
     if not path.exists():
         return None
     return pl.read_csv(path, separator="\t", schema={name: column.dtype for name, column in schema.columns.items()})
+
+
+def _some(path: Path, schema: Schema, ids: list[str], column: str) -> pl.DataFrame | None:
+    """Return the rows of a table that name one of these; None where there is no such file."""
+    if not path.exists():
+        return None
+    kinds = {name: kind.dtype for name, kind in schema.columns.items()}
+    return pl.scan_csv(path, separator="\t", schema=kinds).filter(pl.col(column).is_in(ids)).collect()
 
 
 def _parquet(path: Path) -> pl.DataFrame | None:

@@ -9,10 +9,13 @@ import numpy as np
 import polars as pl
 
 from phenolens.core.schemas import CONSERVATION, REGION_SCORES
+from phenolens.core.schemas_browser import SIGNALS
 from phenolens.core.study import class_order
 from phenolens.core.table import empty
 from phenolens.inputs import Inputs
 from phenolens.job import Job
+
+MOST_BASES = 20_000_000  # of the sequences whose signals are kept base by base, for the page's browser
 
 
 def annotate_surroundings(job: Job, inputs: Inputs, regions: pl.DataFrame, sequences: pl.DataFrame) -> pl.DataFrame:
@@ -52,16 +55,39 @@ def _conservation(job: Job, inputs: Inputs, regions: pl.DataFrame, sequences: pl
     from phenolens.annotate.conserved import conserved
 
     holders = sequences.filter(pl.col("sequence_id").is_in(regions["sequence_id"].unique().implode()))
-    found = [
-        conservation(regions, sequences, values, signal=name, **_chance(job))
-        for name, values in _signals(job, inputs, holders)
-    ]
+    kept = _kept(holders, job.settings.seed)
+    found, along = [], [empty(SIGNALS)]
+    for name, values in _signals(job, inputs, holders):
+        found.append(conservation(regions, sequences, values, signal=name, **_chance(job)))
+        along.append(_along(name, values, kept))
+    job.write(pl.concat(along), "annotate/signals.parquet")
     scores = pl.concat([empty(REGION_SCORES), *(scores for _, scores in found)])
     job.write(pl.concat([empty(CONSERVATION), *(table for table, _ in found)]), "annotate/conservation.tsv")
     job.write(scores, "annotate/region_scores.tsv")
     limits = job.settings.annotate
     ends = {"highly": limits.highly_conserved, "hardly": limits.conserved, "covered": limits.conserved_covered}
     job.write(conserved(scores, regions, near, **ends), "annotate/conserved.tsv")
+
+
+def _kept(holders: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Return sequence_id, strand of all holders, or of as many at random as stay within 20,000,000 bases."""
+    ordered = holders.sort("sequence_id")
+    drawn = ordered[np.random.default_rng(seed).permutation(ordered.height)]
+    bases = pl.col("sequence").str.len_bytes().cast(pl.Int64).cum_sum()
+    return drawn.filter(bases <= MOST_BASES).select("sequence_id", "strand").sort("sequence_id")
+
+
+def _along(name: str, values: Mapping[str, np.ndarray], kept: pl.DataFrame) -> pl.DataFrame:
+    """Return SIGNALS of one signal: its values turned from genome direction into that of each sequence."""
+    there = kept.filter(pl.col("sequence_id").is_in(list(values)))
+    turned = [
+        pl.Series(values[sequence_id][:: -1 if strand == "-" else 1]) for sequence_id, strand in there.iter_rows()
+    ]
+    return there.select(
+        "sequence_id",
+        pl.lit(name).alias("signal"),
+        pl.Series("values", turned, dtype=pl.List(pl.Float32)),
+    )
 
 
 def _signals(job: Job, inputs: Inputs, sequences: pl.DataFrame) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:

@@ -13,6 +13,7 @@ from phenolens.core.schemas import (
     METRICS,
     PROFILE,
     REGION_GENES,
+    REGION_SCORES,
     REGIONS,
     SEQUENCES,
     STATISTICS,
@@ -20,6 +21,7 @@ from phenolens.core.schemas import (
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_attribution import AGREEMENT, COMPLETENESS
 from phenolens.core.schemas_biology import CONSERVED, FAMILIES, GENE_SET_ENRICHMENT, OVERLAP
+from phenolens.core.schemas_browser import BROWSED
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_layers import LAYERS, PROJECTION
@@ -467,6 +469,25 @@ def shown_hits(drawn, found, rng):
     return table(SHOWN_HITS, rows)
 
 
+def browsed(sequences, rng):
+    """ALRW of every test sequence, integrated gradients of the first twenty, conservation of every other one; ends have no score."""
+    rows = []
+    for i, (name, letters) in enumerate(sequences.filter(split="test").select("sequence_id", "sequence").iter_rows()):
+        n = len(letters)
+        gamma = rng.gamma(3, 0.01, n)
+        gamma[n - i % 5 :] = np.nan
+        rows.append((name, "alrw", "score", gamma.tolist()))
+        if i < 20:
+            rows.append((name, "integrated_gradients", "score", rng.normal(0, 0.1, n).tolist()))
+        if i % 2:
+            rows.append((name, "phyloP primates", "signal", np.round(rng.uniform(-2, 6, n), 2).tolist()))
+    return table(BROWSED, rows)
+
+
+def region_scores(found, rng):
+    return table(REGION_SCORES, [(r, "phyloP primates", float(rng.normal(1, 1)), 1.0) for r in found["region_id"]])
+
+
 def enrichment(labels, rng):
     """Motifs in regions and whole sequences of the first class; the first four of each are enriched, every other one has a near-copy before it."""
     rows = []
@@ -784,6 +805,9 @@ def fake_study(classes=2, n=1200, seed=7):
         tracks=table(TRACKS, [(f"alrw.{label}.bw", "alrw", label, 29_451, 12) for label in labels]),
         shown_sequences=drawn,
         shown_hits=shown_hits(drawn, found, np.random.default_rng(seed + 3)),
+        browsed=browsed(dna, np.random.default_rng(seed + 4)),
+        browsed_hits=shown_hits(drawn, found, np.random.default_rng(seed + 3)),
+        region_scores=region_scores(found, np.random.default_rng(seed + 5)),
         enrichment=enrichment(labels, rng),
         motif_sets=shared_motifs(labels),
         overlap=against_controls(OVERLAP, labels, ("gene", "exon", "enhancer"), rng, 1.0),

@@ -18,6 +18,7 @@ from phenolens.report.content import SCHEMAS
 from phenolens.report.downloads import ALL, EACH, embedded, guarded
 from phenolens.report.drawings import standalone
 from phenolens.report.page import report
+from phenolens.report.sections_browser import script
 
 _spec = importlib.util.spec_from_file_location("browser", Path(__file__).parent / "browser.py")
 _module = importlib.util.module_from_spec(_spec)
@@ -109,7 +110,7 @@ class Reader(HTMLParser):
 def test_markup_and_quotes_stay_text(made):
     found = Reader(made.html)
     own = resources("phenolens.report").joinpath("page.js").read_text(encoding="utf-8")
-    assert "".join(found.programs) == own
+    assert "".join(found.programs) == own + script()
     assert found.run == []
     assert "img" not in found.tags
     assert " ".join("".join(found.words).split()).count(" ".join(MARKUP.split())) > 30

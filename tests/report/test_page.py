@@ -21,6 +21,7 @@ from phenolens.report.content import PageContent, tidy
 from phenolens.report.content_tables import SCHEMAS
 from phenolens.report.glossary import TERMS
 from phenolens.report.page import page, page_tables, sections
+from phenolens.report.sections_browser import script as browser_script
 
 HERE = Path(__file__).parent
 IDS = [
@@ -39,6 +40,7 @@ IDS = [
     "faithfulness",
     "regions",
     "motifs",
+    "browser",
     "sequences",
     "overlap",
     "families",
@@ -57,7 +59,7 @@ TABLES = [*SCHEMAS, "history", "predictions"]
 class Reader(HTMLParser):
     """Collects text, ids, links, and what an outside resource could hang on; checks that tags close."""
 
-    VOID = frozenset({"meta", "link", "br"})
+    VOID = frozenset({"meta", "link", "br", "input"})
     DATA = "data:text/tab-separated-values;charset=utf-8;base64,"
 
     def __init__(self, html):
@@ -137,8 +139,8 @@ def test_every_section_has_a_title_and_a_sentence(study):
 
 
 def test_nothing_comes_from_outside(html, read):
-    assert read.programs == [script("page.js")]
-    assert {kind for kind, _ in read.scripts} == {"program", "application/json"}
+    assert read.programs == [script("page.js"), browser_script()]
+    assert {kind for kind, _ in read.scripts} == {"program", "application/json", "text/plain"}
     assert all(source.startswith(("data:,", "#")) for source in read.sources)
     assert not re.search(r"@import|url\((?!#)", html)
     assert not outside(read)
@@ -146,9 +148,12 @@ def test_nothing_comes_from_outside(html, read):
 
 def test_the_browser_is_told_to_run_no_other_script_and_to_load_nothing(html):
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', html)[1]
-    digest = base64.b64encode(hashlib.sha256(script("page.js").encode()).digest()).decode()
+    digests = [
+        base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+        for own in (script("page.js"), browser_script())
+    ]
     assert policy.startswith("default-src 'none'; ")
-    assert re.findall(r"script-src ([^;]+);", policy) == [f"'sha256-{digest}'"]
+    assert re.findall(r"script-src ([^;]+);", policy) == [" ".join(f"'sha256-{digest}'" for digest in digests)]
 
 
 def test_ids_are_unique_and_links_inside_the_page_arrive(read):

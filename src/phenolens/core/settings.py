@@ -194,6 +194,7 @@ class ReportSettings(Section):
     title: str | None = Field(None, description="title of the page (default: the study's name)")
     question: str | None = Field(None, description="one sentence: what was asked")
     top: Positive = Field(10, description="rows shown of long tables; the files hold all")
+    browse: int = Field(2000, ge=0, description="most sequences in the page's sequence browser; 0: no browser")
 
 
 class StudySettings(Section):

@@ -113,7 +113,15 @@ class Links(NamedTuple):
     items: Sequence[tuple[str, str, str, str]]
 
 
-Block = Table | Figure | Paragraph | Bullets | Cards | Verdicts | Links
+class Widget(NamedTuple):
+    """An interactive part, finished: its HTML, its rules of style, and its script, which runs once the page is there."""
+
+    html: Markup
+    css: Markup
+    script: Markup
+
+
+Block = Table | Figure | Paragraph | Bullets | Cards | Verdicts | Links | Widget
 
 
 class Section(NamedTuple):

@@ -40,6 +40,7 @@ class PageContent:
     regions, region_genes : REGIONS and REGION_GENES.
     region_chance, token_regions, tracks : REGION_CHANCE, TOKEN_REGIONS, TRACKS.
     shown_sequences, shown_hits : SHOWN_SEQUENCES, drawn letter by letter, and the SHOWN_HITS on them.
+    browsed, browsed_hits, region_scores : BROWSED of the sequence browser, SHOWN_HITS on its sequences, REGION_SCORES.
     enrichment, motif_sets, overlap, conservation : ENRICHMENT, MOTIF_SETS, OVERLAP, CONSERVATION.
     families, conserved, gene_counts, gene_sets : FAMILIES, CONSERVED, GENE_COUNTS, GENE_SET_ENRICHMENT.
     overlays, pathogenicity, pathogenic_variants, population, population_cross : the tables of these names.
@@ -79,6 +80,9 @@ class PageContent:
     tracks: pl.DataFrame | None = None
     shown_sequences: pl.DataFrame | None = None
     shown_hits: pl.DataFrame | None = None
+    browsed: pl.DataFrame | None = None
+    browsed_hits: pl.DataFrame | None = None
+    region_scores: pl.DataFrame | None = None
     enrichment: pl.DataFrame | None = None
     motif_sets: pl.DataFrame | None = None
     overlap: pl.DataFrame | None = None
@@ -137,6 +141,9 @@ class Facts:
     tracks: pl.DataFrame
     shown_sequences: pl.DataFrame
     shown_hits: pl.DataFrame
+    browsed: pl.DataFrame
+    browsed_hits: pl.DataFrame
+    region_scores: pl.DataFrame
     enrichment: pl.DataFrame
     motif_sets: pl.DataFrame
     overlap: pl.DataFrame

@@ -11,6 +11,7 @@ from phenolens.core.schemas import (
     METRICS,
     PROFILE,
     REGION_GENES,
+    REGION_SCORES,
     REGIONS,
     SEQUENCES,
     STATISTICS,
@@ -18,6 +19,7 @@ from phenolens.core.schemas import (
 from phenolens.core.schemas_alrw import EDGES, HEADS
 from phenolens.core.schemas_attribution import AGREEMENT, COMPLETENESS
 from phenolens.core.schemas_biology import CONSERVED, FAMILIES, GENE_SET_ENRICHMENT, OVERLAP
+from phenolens.core.schemas_browser import BROWSED
 from phenolens.core.schemas_evaluate import CALIBRATION, SEEDS
 from phenolens.core.schemas_faithfulness import FAITHFULNESS, FAITHFULNESS_CURVES, SANITY
 from phenolens.core.schemas_layers import LAYERS, PROJECTION
@@ -66,6 +68,9 @@ SCHEMAS = {
     "tracks": TRACKS,
     "shown_sequences": SHOWN_SEQUENCES,
     "shown_hits": SHOWN_HITS,
+    "browsed": BROWSED,
+    "browsed_hits": SHOWN_HITS,
+    "region_scores": REGION_SCORES,
     "enrichment": ENRICHMENT,
     "motif_sets": MOTIF_SETS,
     "overlap": OVERLAP,

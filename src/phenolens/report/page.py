@@ -17,6 +17,7 @@ from phenolens.report.methods import methods
 from phenolens.report.render import Report, render, tables_of
 from phenolens.report.sections_agreement import agreement
 from phenolens.report.sections_alrw import heads, modes
+from phenolens.report.sections_browser import browser
 from phenolens.report.sections_calibration import calibration
 from phenolens.report.sections_data import asked, data
 from phenolens.report.sections_faithfulness import faithfulness
@@ -40,7 +41,7 @@ PARTS: tuple[tuple[str, tuple[Callable[[Facts], Section], ...]], ...] = (
     ("Performance", (performance, calibration, length)),
     (
         "What the model reads",
-        (layers, alrw, heads, modes, agreement, token_regions, faithfulness, regions, motifs, sequences),
+        (layers, alrw, heads, modes, agreement, token_regions, faithfulness, regions, motifs, browser, sequences),
     ),
     ("Biology", (overlap, families, conservation, genes, pathogenicity, population)),
     ("Methods and files", (tracks, methods)),

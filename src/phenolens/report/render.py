@@ -19,7 +19,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from phenolens.report import text
-from phenolens.report.blocks import Figure, Section, Table
+from phenolens.report.blocks import Figure, Section, Table, Widget
 from phenolens.report.downloads import embedded, tsv
 from phenolens.report.drawings import Drawn, drawn, figure_files
 from phenolens.report.glossary import TERMS
@@ -56,13 +56,14 @@ def render(title: str, version: str, parts: Parts, kind: str = "Report") -> Repo
     drawings = drawn(figures)
     numbers = {f"figure-{f.name}": f.data for f in figures if f.name in drawings and f.data is not None}
     tables = {name: tsv(table) for name, table in (tables_of(sections) | numbers).items()}
-    scripts = [_resource(name) for name in SCRIPTS]
+    widgets = [block for section in sections for block in section.blocks if isinstance(block, Widget)]
+    scripts = [*(_resource(name) for name in SCRIPTS), *(str(widget.script) for widget in widgets)]
     html = _template().render(
         title=title,
         version=version,
         kind=kind,
         parts=parts,
-        css=Markup(_resource("page.css")),
+        css=Markup("\n".join([_resource("page.css"), *(widget.css for widget in widgets)])),
         scripts=[Markup(script) for script in scripts],
         policy=_policy(scripts),
         drawings=defaultdict(lambda: None, drawings),
