@@ -3,7 +3,9 @@
 The truth is what was planted: which bases carry the motif (tests/planted.py), not what any part of the program says.
 """
 
+import contextlib
 import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -19,6 +21,7 @@ import torch
 from planted import MOTIF, STUDY, write_planted
 from transformers import BertConfig, BertForSequenceClassification
 
+from phenolens.cli import main
 from phenolens.model.load import load_folder
 from phenolens.model.predict import predict
 from phenolens.model.vocabulary import kmer_vocabulary
@@ -35,8 +38,19 @@ PROMISED = [
 
 
 def phenolens(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run([*CLI, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    """Run the command line in this process, because a new one takes seconds to import what it needs."""
+    out, notes = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(notes),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sys, "argv", ["phenolens", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+    out.flush()
+    return subprocess.CompletedProcess(arguments, stop.value.code, out.buffer.getvalue().decode(), notes.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +70,8 @@ def planted(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(planted):
-    done = phenolens(planted.folder, "run", "study.toml", "--out", "run")
+    command, environment = [*CLI, "run", "study.toml", "--out", "run"], {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=planted.folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "report: run/report/index.html"
     return planted.folder / "run"

@@ -29,7 +29,7 @@ COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if lin
 def workplace(tmp_path_factory):
     """A folder with `phenolens` on the PATH and the files that the README's commands name."""
     folder = tmp_path_factory.mktemp("readme")
-    made = write_planted(folder, elements=48)
+    made = write_planted(folder, elements=24)
     pysam.tabix_compress(str(folder / "genome.fa"), str(folder / "genome.fa.gz"))
     (folder / "genome.fa").unlink()
     first = made.elements[:5]

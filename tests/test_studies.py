@@ -59,6 +59,7 @@ def test_three_fasta_classes_without_a_genome_run_to_the_report(tmp_path):
     (tmp_path / "study.toml").write_text(
         'name = "three"\n[dataset]\ngroup_by = []\n[[dataset.classes]]\nlabel = "any"\nsequences = "all.fa"\nlabel_separator = "|"\n'
         '[train]\nmodel = "model"\nepochs = 2\n[evaluate]\nbootstrap = 50\nmin_bin = 5\n[annotate]\ncontrols = 20\n'
+        '[explain]\nsample = 4\ncopies = 1\nshuffles = 20\nprojections = ["pca"]\n'
     )
     code = "from phenolens.cli import main; main()"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -34,6 +34,8 @@ SMALLER = {
 QUICK = (
     "train.epochs=1", "train.runs=1", "train.batch_size=32", "train.accumulate=1", "train.random_split=false",
     "train.reverse_complement=false", "train.dropout=0", "evaluate.bootstrap=20", "annotate.controls=20", "evaluate.min_bin=10", "evaluate.kmer=3",
+    "explain.sample=3", "explain.copies=1", "explain.shuffles=20", 'explain.methods=["alrw","occlusion"]',
+    "explain.layer_sample=60", "explain.projection_sample=60", "explain.projections=[\"pca\"]",
 )  # fmt: skip
 LABELS = {
     "gwas": {"Non-GWAS_Coding", "GWAS_Coding", "Non-GWAS_Non-Coding", "GWAS_Non-Coding"},
