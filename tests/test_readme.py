@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import forked
 import pysam
 import pytest
 from planted import write_planted
@@ -35,11 +36,9 @@ def workplace(tmp_path_factory):
     first = made.elements[:5]
     (folder / "regions.bed").write_text("".join(f"{c}\t{s}\t{e}\tx\t0\t{d}\n" for c, s, e, d in first))
     (folder / "sequences.fa").write_text("".join(f">s{i}\n{'ACGTTGCA' * 20}\n" for i in range(3)))
-    program = folder / "bin" / "phenolens"
-    program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\nfrom phenolens.cli import main\nmain()\n")
-    program.chmod(0o755)
-    return folder
+    (folder / "bin").mkdir()
+    with forked.commands(folder / "bin"):
+        yield folder
 
 
 def test_the_commands_run_in_the_order_of_the_readme(workplace):
