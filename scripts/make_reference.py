@@ -18,6 +18,7 @@ from phenolens.core.schemas_browser import BROWSER_TABLES
 from phenolens.core.schemas_compare import COMPARE_TABLES
 from phenolens.core.schemas_evaluate import EVALUATE_TABLES
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_TABLES
+from phenolens.core.schemas_files import FILE_TABLES
 from phenolens.core.schemas_layers import LAYERS_TABLES
 from phenolens.core.schemas_motifs import MOTIF_TABLES
 from phenolens.core.schemas_predict import classes_schema
@@ -97,6 +98,7 @@ def tables_page() -> str:
         *LAYERS_TABLES,
         *MOTIF_TABLES,
         *VARIANT_TABLES,
+        *FILE_TABLES,
         predictions_schema(["<class>"]),
         classes_schema(["<class>"]),
     ):

@@ -71,9 +71,10 @@ MAY_IMPORT = {
     },
     "cli_runs": {"comparing_many", "comparing_page", "exporting", "cli_speech"},
     "cli_speech": {"core"},
+    "study": {"core", "check", "contents", "pipeline", "report"},
     "doctor": {"core", "model", "dataset", "report"},
     "scanning": {"core", "io", "annotate"},
-    "__init__": {"explain"},
+    "__init__": {"explain", "study"},
     "__main__": {"cli"},
 }
 MAY_LOAD_LATE = {

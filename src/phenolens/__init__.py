@@ -5,11 +5,13 @@ from importlib.metadata import version
 from typing import Any
 
 __version__ = version("phenolens")
-__all__ = ["__version__", "explain"]
+__all__ = ["Results", "Study", "__version__", "explain"]
 
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for, so that `import phenolens` loads nothing."""
     if name == "explain":
         return import_module("phenolens.explain")
+    if name in ("Results", "Study"):
+        return getattr(import_module("phenolens.study"), name)
     raise AttributeError(f"module 'phenolens' has no attribute {name!r}")

@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -65,6 +65,23 @@ def load_study(source: Path, overrides: Sequence[str] = ()) -> Study:
         raise InputError(source, "is not text in UTF-8", expected="a study file (TOML)") from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(source, f"is not valid TOML: {error}", remedy="see docs/settings.md for an example") from None
+    return study_of(raw, source, overrides)
+
+
+def study_of(content: Mapping[str, Any], source: Path, overrides: Sequence[str] = ()) -> Study:
+    """Return the study that a dictionary describes, as a study file would.
+
+    Parameters
+    ----------
+    content : sections and settings; left as it is.
+    source : what errors call it; paths in it are relative to the folder of that name.
+    overrides : as in load_study.
+
+    Raises
+    ------
+    SettingsError : as load_study.
+    """
+    raw = _copy(content)
     for override in overrides:
         _override(raw, override)
     try:
@@ -72,6 +89,15 @@ def load_study(source: Path, overrides: Sequence[str] = ()) -> Study:
     except ValidationError as error:
         raise _explain(source, error) from None
     return Study(settings, source)
+
+
+def _copy(value: Any) -> Any:
+    """Return a copy of settings as TOML would give them: paths as text, tuples as lists."""
+    if isinstance(value, Mapping):
+        return {str(key): _copy(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def assignment(text: str) -> tuple[str, Any]:
