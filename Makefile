@@ -1,12 +1,13 @@
 # make demo   set up, run the whole way on the built-in data, print where the report is
 # make test   set up, run every test      make lint   ruff, ruff format, mypy
+# make docs   build the pages of docs/ into site/ (its own .venv-docs)
 # make bench DATA=FOLDER   measure everything but benchmarks/pretraining.py (two hours; dataset.py needs bedtools, mmseqs and seqkit, and 5 GB of disk)
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -19,6 +20,15 @@ lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+docs: .venv-docs/ready
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet --site-dir site
+	@echo "docs: site/index.html"
+
+.venv-docs/ready: requirements-docs.lock
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/python -m pip install -qq -r requirements-docs.lock
+	@touch $@
 
 bench: $(READY)
 	@test -n "$(DATA)" || { echo "phenolens: error: make bench needs data; run make bench DATA=FOLDER with herv/ltr7_copies.hg19.fa, genome/, annotation/ and motifs/JASPAR2024_CORE.meme.gz"; exit 2; }
@@ -49,4 +59,4 @@ $(READY): requirements.lock pyproject.toml
 	@rm -f .venv/ready-* && touch $@
 
 clean:
-	rm -rf .venv demo-run .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-docs site demo-run .pytest_cache .mypy_cache .ruff_cache .hypothesis

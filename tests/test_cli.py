@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from docs_commands import parsed
 from planted import write_planted
 
 from phenolens.cli import app, main
@@ -71,6 +72,7 @@ def phenolens(workplace, monkeypatch, capsys):
 def test_the_help_of_every_command_begins_with_a_command_to_paste(command):
     first = GROUP.commands[command].help.splitlines()[0]
     assert first == "phenolens " + command or first.startswith(f"phenolens {command} ")
+    parsed(first)
 
 
 def test_the_first_command_that_the_help_shows_is_the_demo():

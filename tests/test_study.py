@@ -1,20 +1,24 @@
-"""phenolens from Python: the tutorial notebook runs as written, and what it leaves is there as tables and figures."""
+"""phenolens from Python, and the commands of the pages: the tutorial notebook runs as written, and what it leaves is there as
+tables and figures, and is the run folder in which every command of docs/ is run."""
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import matplotlib as mpl
 import polars as pl
 import pytest
+from docs_commands import PAGES, blocks, run
 from matplotlib.figure import Figure
 
 import phenolens
 from phenolens.contents import MEANING
 from phenolens.core.errors import DataError, InputError, SettingsError
 from phenolens.core.schemas_files import schema_of
-from phenolens.core.study import load_study
+from phenolens.core.study import DEMO, load_study
 from phenolens.core.table import check
+from phenolens.study import as_toml
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = json.loads((ROOT / "docs" / "tutorial.ipynb").read_text())
@@ -53,7 +57,7 @@ def test_the_notebook_is_stored_without_output_and_has_what_jupyter_asks_for():
 def test_the_notebook_runs_to_its_end(tutorial):
     names, folder = tutorial
     assert names["scores"].values.shape == (1, len(names["run"]["sequences"]["sequence"][0]))
-    assert (folder / "report" / "index.html").read_text().startswith("<!DOCTYPE html>")
+    assert (folder / "report" / "index.html").read_text().lower().startswith("<!doctype html>")
     assert (folder.parent / "profile.pdf").read_bytes().startswith(b"%PDF")
 
 
@@ -150,3 +154,44 @@ def test_a_run_with_some_stages_done_has_their_tables_and_says_what_it_lacks(tut
         results.report  # noqa: B018
     with pytest.raises(InputError, match="has no figures yet"):
         results.figure("roc")
+
+
+@pytest.fixture(scope="module")
+def workplace(tutorial, tmp_path_factory):
+    """A folder with the files that the pages name; my-run is the notebook's run, and study.toml its study."""
+    folder = tmp_path_factory.mktemp("pages")
+    for ending in ("", ".fai", ".gzi"):
+        shutil.copy(DEMO / f"chr22.hg19.fa.gz{ending}", folder / f"genome.fa.gz{ending}")
+    shutil.copy(tutorial[1].parent / "elements.bed", folder / "elements.bed")
+    shutil.copytree(tutorial[1], folder / "my-run")
+    shutil.copytree(tutorial[1], folder / "other-run")
+    (folder / "notebook.toml").write_text(as_toml(tutorial[0]["study"].settings.model_dump(mode="json")))
+    shutil.copy(folder / "notebook.toml", folder / "study.toml")
+    rows = phenolens.Results(tutorial[1])["sequences"].head(3)
+    (folder / "sequences.fa").write_text("".join(f">s{i}\n{text}\n" for i, text in enumerate(rows["sequence"])))
+    return folder
+
+
+def test_every_command_of_the_pages_runs_as_written(workplace, monkeypatch, capsys):
+    """Each once, in the order of the pages; after `phenolens init` its template is put away for the notebook's study, which is run already."""
+    monkeypatch.chdir(workplace)
+    pages = [page for page in PAGES if page.name != "serve.md"]  # tests/test_serving.py runs those
+    lines = dict.fromkeys(line for page in pages for block in blocks(page, "sh") for line in block.splitlines())
+    assert len(lines) > 8
+    for line in sorted(lines, key=lambda line: not line.startswith("phenolens init")):
+        code = run(line)
+        assert code == 0, f"{line}\n{capsys.readouterr().err}"
+        if line.startswith("phenolens init"):
+            assert load_study(workplace / "study.toml").settings.name == "my-study"
+            shutil.copy(workplace / "notebook.toml", workplace / "study.toml")
+    assert (workplace / "classes.tsv").read_text().startswith("sequence_id\tpredicted\tp_ERV\tp_background\n")
+    assert "done before, unchanged" in capsys.readouterr().err
+
+
+def test_the_python_page_runs_as_written(workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
+    names = {}
+    for block in blocks(ROOT / "docs" / "python.md", "python"):
+        exec(compile(block, "python.md", "exec"), names)
+    assert (workplace / "profile.pdf").is_file()
+    assert "would run" not in capsys.readouterr().out

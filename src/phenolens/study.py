@@ -214,10 +214,19 @@ class Results(Mapping[str, pl.DataFrame]):
         return self._files[name]
 
 
+def as_toml(settings: Mapping[str, Any]) -> str:
+    """Return settings as the text of a study file; None is left out."""
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in settings.items() if value is not None)
+
+
 def _toml(value: Any) -> str:
     """Return a value as TOML writes it: numbers, booleans, texts, lists and tables."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{json.dumps(str(key))} = {_toml(item)}" for key, item in value.items()) + " }"
+        return (
+            "{ "
+            + ", ".join(f"{json.dumps(str(key))} = {_toml(item)}" for key, item in value.items() if item is not None)
+            + " }"
+        )
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

@@ -11,6 +11,7 @@ from phenolens.core.schemas import GENE_COUNTS, TABLES, predictions_schema
 from phenolens.core.schemas_alrw import ALRW_TABLES
 from phenolens.core.schemas_attribution import ATTRIBUTION_TABLES
 from phenolens.core.schemas_biology import BIOLOGY_TABLES, GENE_SET_ENRICHMENT
+from phenolens.core.schemas_browser import BROWSER_TABLES
 from phenolens.core.schemas_evaluate import EVALUATE_TABLES
 from phenolens.core.schemas_faithfulness import FAITHFULNESS_TABLES
 from phenolens.core.schemas_layers import LAYERS_TABLES
@@ -68,6 +69,7 @@ _BY_NAME = {
         *ALRW_TABLES,
         *ATTRIBUTION_TABLES,
         *BIOLOGY_TABLES,
+        *BROWSER_TABLES,
         *EVALUATE_TABLES,
         *FAITHFULNESS_TABLES,
         *LAYERS_TABLES,
