@@ -97,6 +97,7 @@ MAY_LOAD_LATE = {
     "exporting",
     "pretraining",
     "serving",
+    "study",
 }
 HEAVY = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
 
