@@ -60,7 +60,7 @@ class Reader(HTMLParser):
     """Collects text, ids, links, and what an outside resource could hang on; checks that tags close."""
 
     VOID = frozenset({"meta", "link", "br", "input"})
-    DATA = "data:text/tab-separated-values;charset=utf-8;base64,"
+    DATA = ("data:text/tab-separated-values;charset=utf-8;base64,", "data:text/plain;charset=utf-8;base64,")
 
     def __init__(self, html):
         super().__init__()
@@ -330,6 +330,26 @@ def test_methods_name_settings_seeds_and_versions(study, read):
         "over at least 50 % of the shorter one",
     ):
         assert words in read.text, words
+
+
+def test_methods_are_saved_as_text_with_the_works_that_they_rest_on(study, html, read):
+    saved = base64.b64decode(
+        re.search(r'href="data:text/plain;[^,]*,([^"]*)" download="methods.txt"', html)[1]
+    ).decode()
+    words, _, works = saved.partition("References\n\n")
+    for title in re.findall(r"^([A-Z][^.]*)\. ", words, re.M):
+        assert title in read.text
+    assert works.splitlines() == sorted(works.splitlines(), key=str.lower)
+    named = {
+        "Guo": "Guo C, ",
+        "Benjamini and Hochberg": "Benjamini Y, ",
+        "AdamW": "Loshchilov I, ",
+        "torch 2.13": "Paszke A",
+    }
+    for said, work in named.items():
+        assert said in words
+        assert any(line.startswith(work) for line in works.splitlines()), work
+    assert "LoRA" not in saved
 
 
 def test_a_changed_setting_changes_the_methods(study, bare):

@@ -107,6 +107,14 @@ class Verdicts(NamedTuple):
     items: list[tuple[str, str, str, str]]
 
 
+class Saved(NamedTuple):
+    """Text that the page offers as a file NAME.txt; title: what it is."""
+
+    name: str
+    title: str
+    text: str
+
+
 class Links(NamedTuple):
     """Files: (link, name, size, meaning)."""
 
@@ -121,7 +129,7 @@ class Widget(NamedTuple):
     script: Markup
 
 
-Block = Table | Figure | Paragraph | Bullets | Cards | Verdicts | Links | Widget
+Block = Table | Figure | Paragraph | Bullets | Cards | Verdicts | Saved | Links | Widget
 
 
 class Section(NamedTuple):

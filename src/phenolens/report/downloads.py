@@ -12,6 +12,7 @@ import polars as pl
 
 RUNS = r"^[=+\-@＝＋－＠\t\r\n]"  # how text begins that a spreadsheet may run
 PLAIN = r"^[+\-]?(\d+\.?\d*|\.\d+)?([eE][+\-]?\d+)?$"  # a number or a strand
+DIGITS = 10
 EACH, ALL = 400_000, 4_000_000  # bytes of one file, and of all files, that the page itself holds
 
 
@@ -29,8 +30,18 @@ def guarded(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def tsv(table: pl.DataFrame) -> str:
-    """Return the guarded table as tab-separated text; absent is empty."""
-    return guarded(table).write_csv(separator="\t")
+    """Return the guarded table as tab-separated text, numbers with ten digits (later ones depend on who added up first); absent is empty."""
+    rounded = table.with_columns(pl.selectors.float().round_sig_figs(DIGITS))
+    return guarded(rounded).write_csv(separator="\t")
+
+
+def address(text: str, kind: str) -> str:
+    """Return the data: address of a text.
+
+    >>> address("AC", "plain")
+    'data:text/plain;charset=utf-8;base64,QUM='
+    """
+    return f"data:text/{kind};charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
 
 
 def embedded(files: Mapping[str, str]) -> dict[str, str]:
@@ -44,6 +55,6 @@ def embedded(files: Mapping[str, str]) -> dict[str, str]:
     for name, text in files.items():
         content = text.encode()
         if len(content) <= min(EACH, room):
-            held[name] = f"data:text/tab-separated-values;charset=utf-8;base64,{base64.b64encode(content).decode()}"
+            held[name] = address(text, "tab-separated-values")
             room -= len(content)
     return held

@@ -3,12 +3,13 @@
 import polars as pl
 
 from phenolens.report import text
-from phenolens.report.blocks import Block, Bullets, Column, Section, Table
+from phenolens.report.blocks import Block, Bullets, Column, Paragraph, Saved, Section, Table
 from phenolens.report.content import Facts
 from phenolens.report.methods_biology import biology_text
 from phenolens.report.methods_dataset import dataset_text, split_text
 from phenolens.report.methods_layers import layers_text
 from phenolens.report.methods_variants import variants_text
+from phenolens.report.references import references
 
 CUTS = {
     "head_tail": "longer sequences keep both ends",
@@ -35,7 +36,16 @@ def methods(facts: Facts) -> Section:
         *variants_text(facts),
         ("Reproducibility", _software(facts)),
     ]
-    blocks: list[Block] = [Bullets(paragraphs), *_times(facts)]
+    written = "\n\n".join(f"{title}. {said}" for title, said in paragraphs)
+    works = references(written)
+    whole = f"{written}\n\nReferences\n\n" + "\n".join(works) + "\n"
+    blocks: list[Block] = [
+        Bullets(paragraphs),
+        Paragraph("References"),
+        Bullets([("", work) for work in works]),
+        Saved("methods", "Save methods and references as text", whole),
+        *_times(facts),
+    ]
     lead = "What was done, in words and with the numbers of this run; the text may be copied into a paper."
     return Section("methods", "Methods", lead, blocks)
 
@@ -84,6 +94,8 @@ def _evaluation(facts: Facts) -> str:
         f" Calibration: {settings.calibration_bins} equal bins of confidence; the interval of each bin's accuracy is Wilson's, with the number of groups as size. A temperature "
         "per run (Guo et al., ICML 2017) minimises the log loss of the validation sequences; metrics are of the probabilities before it."
     )
+    if facts.comparison.height:
+        written += " Differences between two runs are of the same resamples of the same sequences; for accuracy also McNemar's exact test."
     if settings.both_strands:
         written += " The probabilities of a sequence and of its reverse complement were averaged."
     if facts.settings.train.random_split:
@@ -190,7 +202,10 @@ def _motifs(facts: Facts) -> str:
 
 def _software(facts: Facts) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in sorted(facts.versions.items()))
-    return f"phenolens {facts.version}; seed {facts.settings.seed} for everything random. Software: {versions or 'versions were not recorded'}."
+    return (
+        f"phenolens {facts.version}; seed {facts.settings.seed} for everything random. Software: {versions or 'versions were not recorded'}. "
+        "Every setting stands in settings.json, SHA-256 of every input and output in the manifest of its stage."
+    )
 
 
 def _times(facts: Facts) -> list[Block]:

@@ -30,6 +30,8 @@ def dataset_text(facts: Facts) -> str:
             f"{label}: {text.plural(part.height, 'sequence')}, {text.plural(int(part['sequence'].str.len_bytes().sum()), 'base')}"
         )
     written = [f"The dataset has {text.plural(table.height, 'sequence')} ({'; '.join(sentences) or 'none'})."]
+    if settings.genome is not None:
+        written.append(f"Sequences were cut from the genome {settings.genome}.")
     if settings.labelled:
         written.append("It is a labelled set that existed before.")
     written += [_background(source) for source in settings.classes if source.is_background]

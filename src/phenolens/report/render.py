@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 
 from phenolens.report import text
 from phenolens.report.blocks import Figure, Section, Table, Widget
-from phenolens.report.downloads import embedded, tsv
+from phenolens.report.downloads import address, embedded, tsv
 from phenolens.report.drawings import Drawn, drawn, figure_files
 from phenolens.report.glossary import TERMS
 
@@ -99,6 +99,7 @@ def _template() -> Template:
     )
     environment.filters |= {"kind": lambda block: type(block).__name__.lower(), "term": _term, "number": text.count}
     environment.filters["names"] = lambda labels: Markup(escape(json.dumps([text.short(label) for label in labels])))
+    environment.filters["address"] = lambda block: Markup(address(block.text, "plain"))
     return environment.from_string(_resource("page.html.j2"))
 
 

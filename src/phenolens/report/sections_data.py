@@ -52,9 +52,7 @@ def asked(facts: Facts) -> Section:
         [{"setting": key, "value": value, "meaning": meaning} for key, value, meaning in _settings(settings)],
         schema={"setting": pl.String, "value": pl.String, "meaning": pl.String},
     )
-    question = settings.report.question
-    lead = f"{question.rstrip()} " if question else ""
-    lead += (
+    lead = (
         f"The study “{settings.name}” compares {text.plural(len(facts.labels) or len(classes), 'class', 'classes')} of DNA sequences"
         f" with the model {settings.train.model}; everything random comes from seed {settings.seed}."
     )

@@ -124,9 +124,9 @@ def _columns(facts: Facts) -> tuple[Column, ...]:
         else (numbers("Case rate", "case_rate"),)
     )
     return (
-        Column("Motif", lambda row: row["motif_name"] or row["motif_id"]), words("Identifier", "motif_id"), words("Family", "tf_family"), words("Class", "case"),
-        words("In", "scope"), words("Against", "control"), of("case_hits", "case_total"), of("control_hits", "control_total"), numbers("Hits per kb", "case_per_kb"),
-        numbers("Control hits per kb", "control_per_kb"), intervals("Odds ratio (95 % interval)", "odds_ratio", "low", "high"), p_values("p", "p_value"), p_values("q", "q_value"), *fitted,
+        Column("Motif", lambda row: row["motif_name"] or row["motif_id"]), words("Identifier", "motif_id"), words("Class", "case"), words("In", "scope"), words("Against", "control"),
+        of("case_hits", "case_total"), of("control_hits", "control_total"), intervals("Odds ratio (95 % interval)", "odds_ratio", "low", "high"), p_values("p", "p_value"),
+        p_values("q", "q_value"), *fitted, numbers("Hits per kb", "case_per_kb"), numbers("Control hits per kb", "control_per_kb"), words("Family", "tf_family"),
     )  # fmt: skip
 
 
