@@ -86,9 +86,9 @@ def serve(
     """
     from phenolens import serving
 
-    with watching() as progress:
-        note = progress.note
-    told = serving.Told(note, lambda address: print(f"serving {model} on {address} (Ctrl-C stops it)", flush=True))
+    told = serving.Told(
+        watching().note, lambda address: print(f"serving {model} on {address} (Ctrl-C stops it)", flush=True)
+    )
     serving.serve(model, host, port, rate, told)
 
 

@@ -1,7 +1,9 @@
 """`phenolens serve`: a trained model on this machine, as a page and a JSON API (`serve/`), until it is told to stop."""
 
+import ctypes
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -13,6 +15,7 @@ from phenolens.core.errors import SettingsError
 LOCAL = "127.0.0.1"
 EXTRA = ("starlette", "uvicorn")
 HEADER_BYTES = 1 << 14
+M_ARENA_MAX = -8  # of malloc.h
 
 
 class Told(NamedTuple):
@@ -42,6 +45,7 @@ def serve(model: Path, host: str, port: int, rate: float | None, told: Told) -> 
     SettingsError : the optional packages are not installed, or the address cannot be had.
     InputError : no model folder.
     """
+    _one_heap()
     try:
         import uvicorn
 
@@ -62,10 +66,7 @@ def serve(model: Path, host: str, port: int, rate: float | None, told: Told) -> 
         address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         if open_to_others := warning(host, address):
             told.note(open_to_others)
-        names = frozenset(
-            {host.lower(), *(() if _is_local(host) else (socket.gethostname().lower(), socket.getfqdn().lower()))}
-        )
-        app = application(served, limits, names, lambda: told.ready(address))
+        app = application(served, limits, _names(host), lambda: told.ready(address))
         config = uvicorn.Config(
             app, loop="asyncio", http="h11", ws="none", lifespan="on", log_config=None, log_level="error", access_log=False,
             server_header=False, proxy_headers=False, limit_concurrency=limits.connections, h11_max_incomplete_event_size=HEADER_BYTES,
@@ -73,6 +74,12 @@ def serve(model: Path, host: str, port: int, rate: float | None, told: Told) -> 
         )  # fmt: skip
         with _quiet_signals():
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _one_heap() -> None:
+    """Let all threads share one heap, where this is glibc: what a thread of one step has freed does not serve one of the next, and memory creeps up."""
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(M_ARENA_MAX, 1)
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -97,6 +104,12 @@ def warning(host: str, address: str) -> str | None:
         f"{address} can be reached from other machines: whoever reaches it can use the model, and read what is sent on the way; "
         "there is no password and no encryption"
     )
+
+
+def _names(host: str) -> frozenset[str]:
+    """Return the host names that requests may be for, lower case."""
+    own = {socket.gethostname(), socket.getfqdn()} if not _is_local(host) else set()
+    return frozenset(name.lower() for name in own | {host})
 
 
 def _is_local(host: str) -> bool:

@@ -37,7 +37,7 @@ class Desk:
     Parameters
     ----------
     work : (way, pieces) -> one result for each piece, the same whatever other pieces are there.
-    limits : `waiting` and `seconds` are used.
+    limits : `waiting` is used.
     """
 
     def __init__(self, work: Work, limits: Limits) -> None:

@@ -26,7 +26,7 @@ class Limits(NamedTuple):
     stop_seconds : for requests under way when the server stops.
     """
 
-    body_bytes: int = 4 << 20
+    body_bytes: int = 1 << 20
     sequences: int = 1000
     bases: int = 500_000
     longest: int = 100_000
