@@ -160,7 +160,7 @@ def test_many_clients_at_once_get_their_answers_in_flat_memory(served):
         return found, before
 
     found, before = asyncio.run(play())
-    assert len(found.latencies) > 100
+    assert len(found.latencies) >= 50
     assert (found.bad, found.different) == ({}, 0)
     assert bench.resident(process.pid) < before + 20
 
@@ -356,6 +356,6 @@ def test_it_ends_with_the_answers_under_way_and_has_written_no_file(served):
         status, found = late.result()
     assert status == 200
     assert [len(row["scores"]) for row in found["sequences"]] == list(map(len, texts))
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert process.stderr.read() == ""
     assert list(folder.iterdir()) == []
