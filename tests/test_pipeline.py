@@ -291,3 +291,19 @@ def test_the_bases_that_the_model_reads_matter_to_it_and_those_of_random_weights
         assert (chance.filter(model="trained", method=method)["low"] > 0).all()
     assert (chance.filter(model="random weights")["low"] < 0).all()
     assert "ALRW is better than bases elsewhere here" in (finished / "report" / "index.html").read_text()
+
+
+def test_the_papers_figures_are_drawn_from_a_finished_run_which_stays_as_it_is(planted, finished):
+    before = sums(finished)
+    done = phenolens(planted.folder, "report", "study.toml", "--out", "run", "--paper-figures", "paper")
+    assert done.returncode == 0, done.stderr
+    assert sums(finished) == before
+    listed = pl.read_csv(planted.folder / "paper" / "contents.tsv", separator="\t")
+    for name, written, missing in listed.select("name", "written", "missing").iter_rows():
+        table = planted.folder / "paper" / f"{name}.tsv"
+        assert table.is_file() == written
+        assert written or f"not {name}: {missing}" in done.stdout
+        drawings = {path.suffix for path in table.parent.glob(f"{name}.*")} - {".tsv"}
+        assert drawings == ({".svg", ".pdf"} if written and not name.startswith("table") else set())
+    motifs = pl.read_csv(planted.folder / "paper" / "table-3-motifs.tsv", separator="\t", infer_schema_length=None)
+    assert set(motifs["motif_name"]) == {"PLANTED"}

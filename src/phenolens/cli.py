@@ -171,7 +171,35 @@ _stage_command("train", "Fine-tune the model")
 _stage_command("evaluate", "Measure how good the model is, beside baselines")
 _stage_command("explain", "Score what the model reads, base by base")
 _stage_command("annotate", "Motifs, enrichment, overlap, conservation and genes of the high-score regions")
-_stage_command("report", "Write the page")
+
+
+@app.command(short_help="one stage: write the page")
+@watched
+def report(
+    study: StudyFile,
+    out: Out = None,
+    overrides: Set = None,
+    paper_figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--paper-figures",
+            metavar="DIR",
+            help="write the paper's main figures and tables there too (SVG, PDF, TSV; what is missing says why); of several runs: compare",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """phenolens report study.toml
+
+    Write the page, after the stages before it where they are not done yet.
+    """
+    _run(study, out, overrides, "report")
+    if paper_figures and processes.rank() == 0:
+        from phenolens import pipeline, publishing
+
+        folder = pipeline.folder_of(pipeline.load_study(study, overrides or ()), out)
+        for line in publishing.lines(publishing.publish([folder], paper_figures)):
+            print(line)
 
 
 # these stand beside a study, not in it: their own file, one list of commands

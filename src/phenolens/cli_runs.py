@@ -33,6 +33,15 @@ def compare(
             "--out", "-o", metavar="DIR", help="write one page and its tables into this folder", show_default=False
         ),
     ] = None,
+    paper_figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--paper-figures",
+            metavar="DIR",
+            help="write the paper's main figures and tables of these runs there (SVG, PDF, TSV; what is missing says why); of one run: report",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """phenolens compare small-run large-run --out compared
 
@@ -53,6 +62,11 @@ def compare(
 
         with watching() as progress:
             print(f"page: {comparing_page.write_page(found, out, progress.line)}")
+    if paper_figures:
+        from phenolens import publishing
+
+        for line in publishing.lines(publishing.publish(folders, paper_figures)):
+            print(line)
 
 
 @results.command(short_help="model and dataset of a run with their cards, ready for the Hugging Face hub")

@@ -43,12 +43,17 @@ def run(study: Study, out: Path | None = None, *, last: str = "report", progress
     ------
     PhenolensError : one sentence; finished stages are kept.
     """
-    folder = out or Path(f"{study.settings.name}-run")
+    folder = folder_of(study, out)
     job = Job(study, folder, progress or Silent())
     with together(job) as first:
         if first:
             _run(job, last)
     return folder / "report" / "index.html" if last == "report" else folder / last
+
+
+def folder_of(study: Study, out: Path | None) -> Path:
+    """Return the run folder: the one that was asked for, else NAME-run in the present folder."""
+    return out or Path(f"{study.settings.name}-run")
 
 
 def _run(job: Job, last: str) -> None:

@@ -130,8 +130,9 @@ def lengths_figure(bins: pl.DataFrame, names: Sequence[str], metric: str) -> Fig
             axes.plot([middle] * 2, [row["low"], row["high"]], color=colour(index), linewidth=1.6)
         axes.plot([low, high], [row["value"]] * 2, color=colour(index), linestyle=dash(index), linewidth=2.4)
         axes.plot([middle], [row["value"]], "o", color=colour(index), markersize=6, markeredgecolor=PAPER)
-    for index, name in enumerate(names):
-        axes.plot([], [], color=colour(index), linestyle=dash(index), linewidth=2.4, label=text.short(name, NAME))
+    for index in sorted({index for index, _, _ in drawn}):
+        named = text.short(names[index], NAME)
+        axes.plot([], [], color=colour(index), linestyle=dash(index), linewidth=2.4, label=named)
     log_ticks(axes, min(edges[0] for _, edges, _ in drawn), max(edges[1] for _, edges, _ in drawn))
     axes.set(xlabel="Length of the sequence (bases, logarithmic)", ylabel=estimates.metric_name(metric))
     lines_behind(axes, "y")

@@ -124,6 +124,7 @@ def performance(content: CompareContent) -> Section:
             "difference is clear: the paired differences below decide.",
             partial(runs_figure, content.overall, runs, ("auroc_macro", "balanced_accuracy", "mcc")),
             "No metric has a value, so none is drawn.",
+            data=content.overall,
         ),
         Table("metrics", f"Metrics of the runs on the {content.split} sequences, with 95 % intervals.", table, columns),
         *_differences(content),
@@ -176,6 +177,7 @@ def _differences(content: CompareContent) -> list[Block]:
             "First run minus second on the sequences that both predicted. Filled blue: the 95 % interval does not hold 0, a clear difference for that pair alone.",
             partial(differences_figure, table, ("auroc_macro", "balanced_accuracy", "mcc")),
             "No difference has an interval, so none is drawn.",
+            data=table,
         ),
         Table(
             "differences",

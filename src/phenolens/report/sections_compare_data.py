@@ -84,7 +84,10 @@ def _remarks(content: CompareContent) -> list[Block]:
     for run in content.runs:
         for reason in run.quality.get("reasons") or []:
             having.setdefault(str(reason), []).append(run.name)
-    return [Bullets([(text.listing(names), reason) for reason, names in having.items()])] if having else []
+    of_runs: dict[str, list[str]] = {}
+    for reason, names in having.items():
+        of_runs.setdefault(text.listing(names), []).append(reason)
+    return [Bullets([(names, " ".join(reasons)) for names, reasons in of_runs.items()])] if having else []
 
 
 def _dataset(run: ComparedRun) -> dict[str, Any]:

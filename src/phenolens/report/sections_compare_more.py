@@ -40,6 +40,7 @@ def length(content: CompareContent) -> Section:
             f"{name} in each length bin (horizontal) with its 95 % interval (vertical). Runs on other sequences have other bins.",
             partial(lengths_figure, bins, content.names, metric),
             "The length bins cannot be placed on an axis.",
+            data=bins,
         ),
         Table(
             "metrics-by-length",
@@ -75,7 +76,8 @@ def baselines(content: CompareContent) -> Section:
         intervals(f"{name}, baseline", "simple", "simple_low", "simple_high"), intervals("Difference (paired)", "difference", "difference_low", "difference_high"),
     )  # fmt: skip
     clear = sum(low is not None and low > 0 for low in table["difference_low"])
-    lead = f"{clear} of {text.plural(len(rows), 'model')} {'is' if clear == 1 else 'are'} clearly better than the best simple baseline of the same run ({name}, paired 95 % interval above 0)."
+    worse = sum(high is not None and high < 0 for high in table["difference_high"])
+    lead = f"{clear} of {text.plural(len(rows), 'model')} {'is' if clear == 1 else 'are'} clearly better than the best simple baseline of the same run ({name}, paired 95 % interval above 0), {worse} clearly worse."
     blocks: list[Block] = [
         Figure(
             "baselines-plot",
@@ -83,6 +85,7 @@ def baselines(content: CompareContent) -> Section:
             "Blue: the models; grey, below each: the two best baselines on the same sequences. A model no better than these has learned nothing that simple counts do not hold.",
             partial(runs_figure, every, drawn, ("auroc_macro", "balanced_accuracy", "mcc")),
             "No metric has a value, so none is drawn.",
+            data=every,
         ),
         Table(
             "baselines",
@@ -157,6 +160,7 @@ def calibration(content: CompareContent) -> Section:
             partial(calibrations_figure, curves),
             "No curve has a point, so none is drawn.",
             half=True,
+            data=pl.concat([curve.select(pl.lit(name).alias("folder"), pl.all()) for name, curve in curves.items()]),
         ),
         Table(
             "calibration",

@@ -55,6 +55,7 @@ def reading(content: CompareContent) -> Section:
             "Dot: agreement with its 95 % interval; grey bar: what chance gives, one side's scores or regions turned around along each sequence. 1 = the same.",
             partial(alike_figure, scores, regions),
             "No agreement is defined, so none is drawn.",
+            data=scores.join(regions.drop("label", "n"), on=["folder_a", "folder_b"], how="full", coalesce=True),
         ),
         Table(
             "scores",
@@ -117,6 +118,7 @@ def motifs(content: CompareContent) -> Section:
                 f"Motifs that are enriched in the regions of {case}, nearly identical ones counted once (in brackets: all of them). Each is counted in one column only: that of the runs which have it, marked by dots.",
                 partial(upset_figure, sets, content.names),
                 "No motif is enriched, so none is drawn.",
+                data=sets,
             )
         )
     wide = table.with_columns(
