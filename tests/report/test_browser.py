@@ -15,7 +15,7 @@ _spec.loader.exec_module(_module)
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
 OVERFLOW = """() => {
     const wide = document.documentElement.clientWidth;
-    const outside = (e) => { for (let p = e.parentElement; p; p = p.parentElement) if (p.matches('.scroll, nav, dialog, .skip')) return false; return true; };
+    const outside = (e) => { for (let p = e.parentElement; p; p = p.parentElement) if (p.matches('.scroll, .browser-scroll, nav, dialog, .skip')) return false; return true; };
     const over = [...document.querySelectorAll('main *')].filter((e) => outside(e) && e.getBoundingClientRect().right > wide + 1);
     return [document.documentElement.scrollWidth - wide, over.map((e) => e.outerHTML.slice(0, 120))];
 }"""

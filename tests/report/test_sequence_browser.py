@@ -129,7 +129,7 @@ def page(opened):
     """The open page with no filter set."""
     found, _ = opened
     found.fill("#browser-search", "")
-    for name in ("label", "split", "right"):
+    for name in ("label", "split", "right", "scored"):
         found.select_option(f"#browser-{name}", "")
     return found
 
@@ -243,6 +243,29 @@ def test_filters_list_what_the_tables_say(page, run, tables):
     assert "wrong" in page.text_content("#browser-facts")
     page.fill("#browser-search", "no such name")
     assert not page.locator("#browser-shown").is_visible()
+
+
+def test_sequences_that_a_method_scored_can_be_picked_and_a_drawn_one_is_shown_first(page, run, tables):
+    _, facts = run
+    page.select_option("#browser-scored", label="occlusion")
+    assert len(listed(page)) == tables["scores"].filter(method="occlusion").height == 9
+    page.select_option("#browser-scored", "")
+    drawn = facts.shown_sequences["sequence_id"][0]
+    page.reload()
+    page.wait_for_selector("#browser-tool:not([hidden])")
+    assert page.text_content("#browser-name") == drawn
+    assert listed(page)[int(page.text_content("#browser-count").split()[0]) - 1] == drawn
+
+
+def test_axe_finds_no_serious_fault_in_the_dark_with_everything_open(page, tables):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    pick(page, tables["sequences"]["sequence_id"][3])
+    page.emulate_media(color_scheme="dark")
+    page.evaluate("document.querySelectorAll('#browser-tool details').forEach(box => box.open = true)")
+    rows_of(page, "table")
+    found = axe.Axe().run(page, context="#browser-tool", options={"resultTypes": ["violations"]}).response["violations"]
+    page.emulate_media(color_scheme="light")
+    assert not [fault for fault in found if fault["impact"] in ("serious", "critical")]
 
 
 def test_a_place_finds_what_lies_there(page, tables):

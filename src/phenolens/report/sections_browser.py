@@ -13,6 +13,10 @@ from phenolens.report.sequence_browser import LEVELS, MOST_HITS, payload
 
 SCRIPTS = ("sequence_data.js", "sequence_drawing.js", "sequence_browser.js")
 TITLE = "Sequence browser"
+HANDS = (
+    "Drag the window of the whole sequence, or the drawing below it. Turn the wheel over the drawing with Shift to move, with Ctrl to zoom. With the keyboard: arrows move the window or, in the "
+    "drawing, the cursor (with Shift ten letters at once); Page up and Page down move by what is shown, Home and End go to the ends, + and − zoom; in the list, arrows pick the sequence."
+)
 
 
 def browser(facts: Facts) -> Section:
@@ -25,7 +29,7 @@ def browser(facts: Facts) -> Section:
     folder = resources("phenolens.report")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((folder / "sequence_browser.html.j2").read_text(encoding="utf-8"))
-    html = template.render(payload=held, example=_example(facts), key=_key(facts))
+    html = template.render(payload=held, example=_example(facts), key=_key(facts), hands=HANDS)
     css = (folder / "sequence_browser.css").read_text(encoding="utf-8")
     widget = Widget(Markup(html), Markup(css), Markup(script()))
     return Section("browser", TITLE, _lead(facts), [widget])
@@ -62,10 +66,12 @@ def _example(facts: Facts) -> str:
 def _key(facts: Facts) -> str:
     """Return what the drawing shows, in words."""
     signals = " or signal" if (facts.browsed["kind"] == "signal").any() else ""
+    scores = facts.browsed.filter(kind="score")
+    some = scores["track"].n_unique() * scores["sequence_id"].n_unique() > scores.height
+    sample = "; methods other than ALRW scored a sample of the sequences (`explain.sample`)" if some else ""
     return (
         f"Bars: score{signals} of each letter, each on its own scale of this sequence (values are rounded to {LEVELS + 1} steps between its lowest and highest; the exact ones are in "
-        "explain/alrw.parquet and explain/scores.parquet). Scores are those of the first run's model. Shaded and bold letters: high-score regions; lower case: repeats as the genome file "
+        f"explain/alrw.parquet and explain/scores.parquet). Scores are those of the first run's model{sample}. Shaded and bold letters: high-score regions; lower case: repeats as the genome file "
         f"marks them. Bars below: motif hits with the direction of the motif, at most {MOST_HITS} of a sequence, lowest p-values first; they are shown whether or not the motif is enriched. "
-        "Triangles: harmful substitutions. Letters and places count from 0, the end is not included; on strand − the first letter is the interval's last base. "
-        "Drag the drawing or turn the wheel with Shift to move, with Ctrl to zoom; on the keyboard, arrows, Page up and down, Home, End, + and −."
+        "Triangles: harmful substitutions. Letters and places count from 0, the end is not included; on strand − the first letter is the interval's last base."
     )

@@ -57,8 +57,9 @@ function find() {
   const { index } = state;
   const fits = matching(index, part("search").value);
   const [label, split, right] = ["label", "split", "right"].map((name) => part(name).value);
+  const scored = part("scored").value;
   const has = (column, value, of) => value === "" || index[column][of] === Number(value);
-  state.found = index.id.map((_, of) => of).filter((of) => has("label", label, of) && has("split", split, of) && (right === "" || outcome(of) === right) && fits(of));
+  state.found = index.id.map((_, of) => of).filter((of) => has("label", label, of) && has("split", split, of) && (right === "" || outcome(of) === right) && (scored === "" || index.tracks[scored].row.has(of)) && fits(of));
   const order = ORDERS[part("order").value][1];
   if (order) state.found.sort(order);
   const marks = { right: "✓", wrong: "✗", unknown: "·" };
@@ -118,6 +119,7 @@ function facts() {
   );
   const body = part("shares").tBodies[0];
   part("shares").hidden = s.predicted === null;
+  part("shares").caption.textContent = `Probability of each class (${s.run})`;
   body.replaceChildren(
     ...state.index.classes.map((label, i) => {
       const [row, bar] = [element("tr"), element("div")];
@@ -187,7 +189,7 @@ function fill(name, what, head, items, cells, all = items.length) {
   const some = all > items.length ? `, the ${items.length} with the lowest p-values` : "";
   box.querySelector("summary").textContent = `${whole(all)} ${what}${all === 1 ? "" : "s"}${some}`;
   box.hidden = !items.length;
-  box.querySelector(".scroll").replaceChildren(table(head, items.map(cells)));
+  box.querySelector(".browser-scroll").replaceChildren(table(head, items.map(cells)));
 }
 
 function spanOf(start, end) {
@@ -276,7 +278,7 @@ function letterTable() {
     s.hits.filter(({ start, end }) => at >= start && at < end).map(({ name }) => name).join(", "),
   ]);
   const caption = `Letters ${whole(view.first)} to ${whole(last)} of ${clipped(s.id)}; zoom in or move to see others.`;
-  part("table").querySelector(".scroll").replaceChildren(table(head, body, caption));
+  part("table").querySelector(".browser-scroll").replaceChildren(table(head, body, caption));
 }
 
 // A cell that a spreadsheet would take for a formula begins with an apostrophe.
@@ -305,7 +307,7 @@ function keys(event, actions) {
 const ZOOMS = { "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2) };
 
 function listen() {
-  for (const name of ["search", "label", "split", "right", "order"]) part(name).addEventListener("input", find);
+  for (const name of ["search", "label", "split", "right", "scored", "order"]) part(name).addEventListener("input", find);
   part("list").addEventListener("change", () => choose(Number(part("list").value)));
   const presses = {
     previous: () => step(-1),
@@ -367,11 +369,16 @@ async function begin() {
   options(part("label"), every(index.label_words));
   options(part("split"), every(index.split_words));
   options(part("right"), [["", "all"], ["right", "right"], ["wrong", "wrong"], ["unknown", "not predicted"]]);
+  const partial = index.tracks.map(({ name, row }, i) => [i, clipped(name, 60), row.size]).filter(([, , n]) => n < index.id.length);
+  options(part("scored"), [["", "anything"], ...partial]);
+  part("scored").parentElement.hidden = !partial.length;
   options(part("order"), Object.entries(ORDERS).map(([value, [text]]) => [value, text]));
   index.tracks.slice(0, DEFAULT_TRACKS).forEach((_, i) => state.tracks.add(i));
   part("absent").hidden = true;
   part("tool").hidden = false;
+  state.sequence = { of: index.begin };
   find();
+  choose(index.begin);
   listen();
 }
 

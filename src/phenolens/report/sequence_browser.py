@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from phenolens.core.cigar import reference_positions
+from phenolens.report import estimates
 from phenolens.report.browsed import of_model, outcomes
 from phenolens.report.content import Facts
 from phenolens.report.sections_agreement import METHODS
@@ -41,7 +42,7 @@ def payload(facts: Facts) -> str:
         _columns(held)
         | _predicted(facts, held)
         | _found(facts, held)
-        | {"tracks": tracks, "levels": LEVELS, "whole": SHARE}
+        | {"tracks": tracks, "levels": LEVELS, "whole": SHARE, "begin": _begin(facts, held)}
     )
     head = json.dumps(index, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
     body = b"".join([len(head).to_bytes(4, "little"), head, "".join(texts).encode("ascii", "replace"), *values])
@@ -53,6 +54,14 @@ def _held(facts: Facts) -> pl.DataFrame:
     ids = facts.browsed.select("sequence_id").unique()
     rows = facts.sequences.join(ids, on="sequence_id", how="semi")
     return rows.sort("chrom", "start", "sequence_id", nulls_last=True).with_row_index("of")
+
+
+def _begin(facts: Facts, held: pl.DataFrame) -> int:
+    """Return which sequence is shown at first: the first that the page also draws, else the first with most tracks."""
+    tracks = facts.browsed.group_by("sequence_id").agg(tracks=pl.len())
+    drawn = facts.shown_sequences.select("sequence_id").with_row_index("drawn")
+    order = held.join(drawn, on="sequence_id", how="left").join(tracks, on="sequence_id", how="left")
+    return int(order.sort("drawn", -pl.col("tracks").cast(pl.Int64), "of", nulls_last=True)["of"][0])
 
 
 def _columns(held: pl.DataFrame) -> dict[str, Any]:
@@ -83,7 +92,7 @@ def _predicted(facts: Facts, held: pl.DataFrame) -> dict[str, Any]:
     shares = [rows[f"p_{label}"].cast(pl.Float64).fill_nan(None) * SHARE for label in labels]
     return {
         "classes": labels,
-        "run": known["run"].to_list(),
+        "run": [run and estimates.run_name(run) for run in known["run"]],
         "predicted": known["predicted"].to_list(),
         "right": known["right"].to_list(),
         "shares": [share.round().cast(pl.Int64).to_list() for share in shares],
