@@ -76,6 +76,17 @@ def test_the_first_paint_is_soon(opened):
     assert dict(paints)["first-contentful-paint"] < 1000
 
 
+@pytest.mark.parametrize(
+    ("scheme", "part"), [("light", None), ("dark", {"include": [["nav"], ["#summary"], ["#alrw"]]})]
+)
+def test_axe_finds_no_serious_fault(page, scheme, part):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    page.emulate_media(color_scheme=scheme)
+    found = axe.Axe().run(page, context=part, options={"resultTypes": ["violations"]}).response["violations"]
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert not serious, json.dumps([(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in serious], indent=1)
+
+
 def test_every_figure_has_something_in_it_and_a_name(page):
     drawings = page.locator("figure svg")
     assert drawings.count() > 25
@@ -170,17 +181,6 @@ def test_nothing_is_wider_than_the_screen(page, size):
     page.evaluate("document.querySelectorAll('details.table').forEach((d) => (d.open = true))")
     over, elements = page.evaluate(OVERFLOW)
     assert (over, elements) == (0, [])
-
-
-@pytest.mark.parametrize(
-    ("scheme", "part"), [("light", None), ("dark", {"include": [["nav"], ["#summary"], ["#alrw"]]})]
-)
-def test_axe_finds_no_serious_fault(page, scheme, part):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-    page.emulate_media(color_scheme=scheme)
-    found = axe.Axe().run(page, context=part, options={"resultTypes": ["violations"]}).response["violations"]
-    serious = [v for v in found if v["impact"] in ("serious", "critical")]
-    assert not serious, json.dumps([(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in serious], indent=1)
 
 
 def test_the_keyboard_reaches_the_report_past_the_menu(page):
