@@ -357,19 +357,16 @@ async def measure(model: Path, out: Path, clients: int, seconds: float) -> bool:
         found = await load(address, asked, expected, clients, seconds, process.pid)
         times, used = sorted(found.latencies), processor(process.pid) - before
         end = int(seconds)
-        early, late = (
-            statistics.median(found.memory[s] for s in range(max(0, at - 4), at + 1)) for at in (min(10, end), end)
-        )
+        moments = sorted({min(10, end), end // 4, end // 2, end * 3 // 4, end})
+        middle = [statistics.median(found.memory[s] for s in range(max(0, at - 4), at + 1)) for at in moments]
         print(
             f"{clients} clients for {seconds:g} s: {len(times):,} requests, {len(times) / seconds:.0f} a second, "
             f"p50 {1000 * times[len(times) // 2]:.0f} ms, p99 {1000 * times[len(times) * 99 // 100]:.0f} ms, "
             f"{1000 * used / len(times):.0f} ms of CPU each"
         )
         print(f"errors: {dict(found.bad) or 'none'}; answers that differ from those given alone: {found.different}")
-        print(
-            f"resident memory, median of five seconds: {early:.1f} MB at 10 s, {late:.1f} MB at the end ({late / early - 1:+.1%}), "
-            f"most {max(found.memory.values()):.1f} MB"
-        )
+        memory = ", ".join(f"{megabytes:.1f} at {at} s" for at, megabytes in zip(moments, middle, strict=True))
+        print(f"resident memory, MB, median of five seconds: {memory}; most {max(found.memory.values()):.1f}")
         refused = {name: await once(address, raw) for name, raw in malformed().items()}
         wrong = wrong_refusals(refused)
         statuses = ", ".join(
