@@ -212,4 +212,7 @@ def test_the_page_is_one_file_that_holds_the_numbers_and_renders_names_harmlessl
     for named in set(re.findall(r'href="(tables/[^"]+)"', html)):
         assert pl.read_csv(tmp_path / "page" / named, separator="\t").width, named
     assert html.count("<figure") >= 5
+    alike = scores_compared({name: explained(folder) for name, folder in zip(found.names, three, strict=True)})
+    least = min(alike.filter(pl.col("label").is_null())["correlation"])
+    assert f"Rank correlation of base scores {least:#.3g}".replace("-", "−") in html
     assert "<svg" in html

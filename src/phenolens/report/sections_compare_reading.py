@@ -82,22 +82,20 @@ def reading(content: CompareContent) -> Section:
 
 
 def _alike(scores: pl.DataFrame, regions: pl.DataFrame) -> str:
+    """Return the agreement of the two runs, or of those that agree least and most, each beside what chance gives."""
     parts = []
-    for table, value, what in (
-        (scores, "correlation", "rank correlation of base scores"),
-        (regions, "jaccard", "Jaccard index of regions"),
+    for table, value, chance, what in (
+        (scores, "correlation", "correlation_chance", "rank correlation of base scores"),
+        (regions, "jaccard", "expected", "Jaccard index of regions"),
     ):
-        found = table.drop_nulls(value).sort(value)
-        if found.height:
-            low, high = found.row(0, named=True), found.row(-1, named=True)
-            if found.height == 1:
-                parts.append(f"{what}: {text.number(low[value])}")
-            else:
-                parts.append(
-                    f"{what} from {text.number(low[value])} ({low['folder_a']}, {low['folder_b']}) to {text.number(high[value])} ({high['folder_a']}, {high['folder_b']})"
-                )
+        rows = table.drop_nulls(value).sort(value).select("folder_a", "folder_b", value, chance).rows()
+        found = [
+            f"{text.number(number)} ({f'{a} and {b}, ' if len(rows) > 1 else ''}by chance {text.number(expected)})"
+            for a, b, number, expected in (rows if len(rows) < 2 else (rows[0], rows[-1]))
+        ]
+        parts += [f"{what} {' to '.join(found)}"] if found else []
     joined = "; ".join(parts) or "no agreement is defined"
-    return f"{joined[0].upper()}{joined[1:]}. Models that are equally good may look at different bases; agreement is not a proof of either."
+    return f"{joined[0].upper()}{joined[1:]}. Models that are equally good may look at different bases."
 
 
 def motifs(content: CompareContent) -> Section:
