@@ -22,7 +22,11 @@ from phenolens.study import as_toml
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = json.loads((ROOT / "docs" / "tutorial.ipynb").read_text())
-CODE = ["".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
+CODE = [
+    "".join(line for line in cell["source"] if line[0] != "%")
+    for cell in NOTEBOOK["cells"]
+    if cell["cell_type"] == "code"
+]
 STUDY = {
     "name": "s",
     "dataset": {"genome": "g.fa", "classes": [{"label": "a", "intervals": "a.bed"}, {"label": "b", "matched_to": "a"}]},
@@ -31,7 +35,7 @@ STUDY = {
 
 @pytest.fixture(scope="module")
 def tutorial(tmp_path_factory):
-    """Execute the notebook's cells in one namespace, as a kernel does, and return that namespace and the folder."""
+    """Execute the notebook's cells in one namespace, as a kernel does, its % line left out; return that namespace and the folder."""
     folder = tmp_path_factory.mktemp("tutorial")
     names = {}
     with pytest.MonkeyPatch.context() as patch, mpl.rc_context():
