@@ -176,7 +176,7 @@ def recovered(regions: pl.DataFrame, rows: pl.DataFrame, motifs: list[Motif], se
             regions.filter(pl.col("label") == label)["sequence"],
             regions.filter(pl.col("label") != label)["sequence"],
         ]
-        anew = nearest(found_anew(*(part.to_list() for part in texts)), motifs)
+        anew = "none" if texts[0].is_empty() else nearest(found_anew(*(part.to_list() for part in texts)), motifs)
         words.append(f"{label}: enriched {first[0] if first else 'none'}, found anew {anew}")
     return f"{regions.height}; " + "; ".join(words)
 
@@ -197,7 +197,7 @@ def found_anew(inside: list[str], outside: list[str]) -> np.ndarray:
 
 def words_of(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return codes (m,) of all 8-mers on both strands, and letters (m, K + 2 FLANK) around them, 4 where there is none."""
-    joined = ("N" * FLANK).join(["", *texts, *map(reverse_complement, texts), ""])
+    joined = ("N" * (K + FLANK)).join(["", *texts, *map(reverse_complement, texts), ""])
     letters = LETTERS[np.frombuffer(joined.encode(), dtype=np.uint8)]
     around = np.lib.stride_tricks.sliding_window_view(letters, K + 2 * FLANK)
     whole = (around[:, FLANK : FLANK + K] < 4).all(axis=1)
