@@ -1,8 +1,10 @@
 """Several run folders made by hand: paired or not, what was set otherwise, what they look at; each number against a slow count of its own."""
 
+import importlib.util
 import itertools
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -216,3 +218,28 @@ def test_the_page_is_one_file_that_holds_the_numbers_and_renders_names_harmlessl
     least = min(alike.filter(pl.col("label").is_null())["correlation"])
     assert f"Rank correlation of base scores {least:#.3g}".replace("-", "−") in html
     assert "<svg" in html
+
+
+def test_the_page_in_a_browser_says_nothing_asks_for_nothing_and_fits(three, tmp_path):
+    page = write_page(side_by_side(three), tmp_path / "page")
+    spec = importlib.util.spec_from_file_location("browsers", Path(__file__).parent / "report" / "browser.py")
+    browsers = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(browsers)
+    with browsers.chromium() as browser:
+        opened, said, asked_for = browser.new_page(viewport={"width": 1280, "height": 900}), [], []
+        opened.on("console", lambda message: said.append(message.text))
+        opened.on("pageerror", lambda error: said.append(str(error)))
+        opened.on("request", lambda request: asked_for.append(request.url))
+        opened.goto(page.as_uri())
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+        for width, scheme in ((1280, "light"), (390, "dark")):
+            opened.set_viewport_size({"width": width, "height": 844})
+            opened.emulate_media(color_scheme=scheme)
+            assert opened.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+            sizes = opened.locator("figure svg[role=img]").evaluate_all("all => all.map(s => s.getBBox().width)")
+            assert len(sizes) >= 5
+            assert min(sizes) > 50
+            found = axe.Axe().run(opened, options={"resultTypes": ["violations"]}).response["violations"]
+            assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+    assert said == []
+    assert [url for url in asked_for if not url.startswith("data:")] == [page.as_uri()]
