@@ -15,7 +15,7 @@ import polars as pl
 
 from phenolens.comparing import Compared, Tested, as_lines, differences, matched, not_paired, read_tested, said
 from phenolens.core.errors import DataError
-from phenolens.core.run import read_json, write_table
+from phenolens.core.run import read_json, read_table, write_table
 from phenolens.core.schemas import METRICS
 from phenolens.core.schemas_compare import FOLDER_DIFFERENCES, FOLDER_METRICS, FOLDER_PAIRS, SETTINGS_COMPARED
 from phenolens.core.schemas_evaluate import RUNS_COMPARED
@@ -145,13 +145,12 @@ def _learned(one: Tested, other: Tested, split: str) -> int:
 
 
 def _metrics(names: Sequence[str], tested: Sequence[Tested], split: str) -> pl.DataFrame:
-    schema = {name: column.dtype for name, column in METRICS.columns.items()}
     tables = [empty(FOLDER_METRICS)]
     for name, one in zip(names, tested, strict=True):
         path = one.folder / "evaluate" / "metrics.tsv"
         if path.is_file():
             baseline = ~pl.col("run").str.contains(r"^(vote|run-\d+)$")
-            found = pl.read_csv(path, separator="\t", schema=schema).filter(
+            found = read_table(path, METRICS).filter(
                 (pl.col("split") == split) & (baseline | (pl.col("run") == one.run))
             )
             tables.append(found.select(pl.lit(name).alias("folder"), pl.all()))

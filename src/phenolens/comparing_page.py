@@ -5,9 +5,6 @@ Figures load here only, so that the comparison on a terminal answers at once.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import polars as pl
 
 from phenolens.comparing import Tested
 from phenolens.comparing_many import SideBySide
@@ -16,7 +13,6 @@ from phenolens.core import run as folders
 from phenolens.core.schemas import COMPARISON, STATISTICS
 from phenolens.core.schemas_evaluate import CALIBRATION
 from phenolens.core.schemas_faithfulness import FAITHFULNESS
-from phenolens.core.table import Schema
 from phenolens.report.content_compare import CompareContent, ComparedRun
 from phenolens.report.page_compare import compare_page
 from phenolens.report.render import files
@@ -72,21 +68,13 @@ def _run(name: str, one: Tested, has_scores: bool) -> ComparedRun:
         folder=str(folder),
         run=one.run,
         labels=one.labels,
-        statistics=_tsv(folder / "dataset" / "statistics.tsv", STATISTICS),
+        statistics=folders.read_table_of_other_run(folder / "dataset" / "statistics.tsv", STATISTICS),
         quality=folders.read_json(folder / "dataset" / "quality.json") or {},
         model=folders.read_json(folder / "train" / "model.json") or {},
-        comparison=_tsv(folder / "evaluate" / "comparison.tsv", COMPARISON),
-        calibration=_tsv(folder / "evaluate" / "calibration.tsv", CALIBRATION),
+        comparison=folders.read_table_of_other_run(folder / "evaluate" / "comparison.tsv", COMPARISON),
+        calibration=folders.read_table_of_other_run(folder / "evaluate" / "calibration.tsv", CALIBRATION),
         temperatures=folders.read_json(folder / "evaluate" / "calibration.json") or {},
-        faithfulness=_tsv(folder / "explain" / "faithfulness.tsv", FAITHFULNESS),
+        faithfulness=folders.read_table_of_other_run(folder / "explain" / "faithfulness.tsv", FAITHFULNESS),
         versions=manifest.get("versions", {}),
         explained=has_scores,
     )
-
-
-def _tsv(path: Path, schema: Schema) -> pl.DataFrame | None:
-    """Return a table of the run folder; None where it is absent or another version's."""
-    types: dict[str, Any] = {name: column.dtype for name, column in schema.columns.items()}
-    if not path.is_file() or path.read_text(encoding="utf-8").partition("\n")[0].split("\t") != list(types):
-        return None
-    return pl.read_csv(path, separator="\t", schema=types)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from phenolens.annotate.motif_sets import exclusive_sets
-from phenolens.core.run import read_json
+from phenolens.core.run import read_json, read_table_of_other_run
 from phenolens.core.schemas_compare import MOTIFS_COMPARED, REGIONS_COMPARED, SCORES_COMPARED
 from phenolens.core.schemas_motifs import ENRICHMENT, MOTIF_SETS
 from phenolens.core.stats import group_bootstrap_weights, interval
@@ -208,10 +208,10 @@ def motifs_compared(folders: Mapping[str, Path]) -> tuple[pl.DataFrame, pl.DataF
 def _enrichment(folder: Path) -> pl.DataFrame:
     """Return the rows of ENRICHMENT on regions, of each motif the clearest control first; without rows where there is no such table."""
     path = folder / "annotate" / "enrichment.tsv"
-    types = {name: column.dtype for name, column in ENRICHMENT.columns.items()}
-    if not path.is_file() or path.read_text(encoding="utf-8").partition("\n")[0].split("\t") != list(types):
+    found = read_table_of_other_run(path, ENRICHMENT)
+    if found is None:
         return empty(ENRICHMENT)
-    table = pl.read_csv(path, separator="\t", schema=types).filter(scope="regions")
+    table = found.filter(scope="regions")
     # of a motif that was cross-fitted, the numbers of the half that did not choose it
     fitted = pl.col("crossfit_q").is_not_null()
     table = table.with_columns(

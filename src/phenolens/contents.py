@@ -249,9 +249,7 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
 
 
 def _tsv(path: Path, schema: Schema) -> pl.DataFrame | None:
-    if not path.exists():
-        return None
-    return pl.read_csv(path, separator="\t", schema={name: column.dtype for name, column in schema.columns.items()})
+    return folders.read_table(path, schema) if path.exists() else None
 
 
 def _some(path: Path, schema: Schema, ids: list[str], column: str) -> pl.DataFrame | None:

@@ -95,7 +95,6 @@ def _facts(folder: Path) -> Facts:
             raise InputError(folder, found, expected="a run folder with a model and its predictions", remedy=remedy)
     manifest = folders.read_json(folder / "train" / "manifest.json")
     path = folder / "explain" / "faithfulness.tsv"
-    types = {name: column.dtype for name, column in FAITHFULNESS.columns.items()}
     tested = path.is_file() and (folder / "explain" / "manifest.json").is_file()
     read, sequences = read_evaluation(folder), pl.read_parquet(folder / "dataset" / "sequences.parquet")
     settings = StudySettings.model_validate(folders.read_json(folder / "settings.json")["settings"])
@@ -113,7 +112,7 @@ def _facts(folder: Path) -> Facts:
         metrics=read["metrics"],
         comparison=read["comparison"],
         temperatures=read["temperatures"],
-        faithfulness=pl.read_csv(path, separator="\t", schema=types) if tested else None,
+        faithfulness=folders.read_table(path, FAITHFULNESS) if tested else None,
         versions=manifest["versions"],
     )
     return _with(tidy(content), labels=class_order(settings, sequences["label"]))

@@ -142,8 +142,7 @@ class Results(Mapping[str, pl.DataFrame]):
         path = self.folder / self._file(name)
         if path.suffix == ".parquet":
             return pl.read_parquet(path)
-        columns = {column: spec.dtype for column, spec in self.schema(name).columns.items()}
-        return pl.read_csv(path, separator="\t", schema=columns)
+        return folders.read_table(path, self.schema(name))
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the tables, in the order of the stages."""

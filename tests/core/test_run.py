@@ -11,6 +11,7 @@ import pytest
 
 from phenolens.core import run
 from phenolens.core.errors import InputError, RunFolderError, WriteError
+from phenolens.core.table import Column, Schema
 
 
 def make_stage(tmp_path, content="x", settings=None):
@@ -210,3 +211,13 @@ def test_a_growing_table_is_there_whole_or_not_at_all(tmp_path):
     with pytest.raises(KeyError, match="stopped"):
         fails()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["explain"]
+
+
+def test_a_table_of_another_version_is_none_and_that_of_this_one_comes_back(tmp_path):
+    schema = Schema("S", {"name": Column(pl.String, "x"), "n": Column(pl.Int64, "x", nullable=True)})
+    table = pl.DataFrame({"name": ["12", "b"], "n": [None, 3]}, schema={"name": pl.String, "n": pl.Int64})
+    run.write_table(table, tmp_path / "now.tsv")
+    run.write_table(table.rename({"n": "count"}), tmp_path / "before.tsv")
+    assert run.read_table_of_other_run(tmp_path / "now.tsv", schema).equals(table)
+    assert run.read_table_of_other_run(tmp_path / "before.tsv", schema) is None
+    assert run.read_table_of_other_run(tmp_path / "never.tsv", schema) is None

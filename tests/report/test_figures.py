@@ -30,7 +30,7 @@ from phenolens.core.schemas_motifs import ENRICHMENT, MOTIF_SETS
 from phenolens.core.table import empty
 from phenolens.report.content import tidy
 from phenolens.report.content_tables import HISTORY
-from phenolens.report.figures import blank, colour, dash, distributions, styled, svg
+from phenolens.report.figures import blank, colour, dash, distributions, dot, styled, svg
 from phenolens.report.figures_agreement import agreement_figure
 from phenolens.report.figures_alrw import edges_figure
 from phenolens.report.figures_calibration import calibration_figure
@@ -437,3 +437,14 @@ def test_drawing_leaves_matplotlib_as_it_was(study):
 
 def test_classes_beyond_eight_differ_in_the_style_of_their_lines():
     assert len({(colour(i), str(dash(i))) for i in range(24)}) == 24
+
+
+def test_a_dot_lies_on_its_interval_and_stands_alone_without_one():
+    axes = blank().subplots()
+    dot(axes, 2, 0.7, 0.5, 0.8, tint="black")
+    dot(axes, 3, 0.4, None, None, tint="black")
+    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines] == [
+        ([0.5, 0.8], [2, 2]),
+        ([0.7], [2]),
+        ([0.4], [3]),
+    ]

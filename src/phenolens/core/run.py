@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from phenolens.core.errors import InputError, RunFolderError, WriteError
+from phenolens.core.table import Schema
 
 PACKAGES = (
     "phenolens",
@@ -69,6 +70,18 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
             table.write_parquet(stream)
         else:
             table.write_csv(stream, separator="\t")
+
+
+def read_table(path: Path, schema: Schema) -> pl.DataFrame:
+    """Return a TSV that `write_table` wrote, with the types of its schema."""
+    return pl.read_csv(path, separator="\t", schema={name: column.dtype for name, column in schema.columns.items()})
+
+
+def read_table_of_other_run(path: Path, schema: Schema) -> pl.DataFrame | None:
+    """Return a table as `read_table`; None where it is absent or has the columns of another version."""
+    if not path.is_file() or path.read_text(encoding="utf-8").partition("\n")[0].split("\t") != list(schema.columns):
+        return None
+    return read_table(path, schema)
 
 
 @contextmanager

@@ -61,24 +61,25 @@ HISTORY = Schema(
     },
     key=("epoch",),
 )
-FILE_TABLES = (ACCOUNT, ALRW, SCORES, HISTORY)
-_BY_NAME = {
-    schema.name.lower(): schema
-    for schema in (
-        *TABLES,
-        *ALRW_TABLES,
-        *ATTRIBUTION_TABLES,
-        *BIOLOGY_TABLES,
-        *BROWSER_TABLES,
-        *EVALUATE_TABLES,
-        *FAITHFULNESS_TABLES,
-        *LAYERS_TABLES,
-        *MOTIF_TABLES,
-        *REGION_TABLES,
-        *VARIANT_TABLES,
-        *FILE_TABLES,
-    )
-} | {"genes": GENE_COUNTS, "gene_sets": GENE_SET_ENRICHMENT}
+RUN_TABLES = (
+    *TABLES,
+    *ALRW_TABLES,
+    *BIOLOGY_TABLES,
+    *EVALUATE_TABLES,
+    *ATTRIBUTION_TABLES,
+    *FAITHFULNESS_TABLES,
+    *REGION_TABLES,
+    *BROWSER_TABLES,
+    *LAYERS_TABLES,
+    *MOTIF_TABLES,
+    *VARIANT_TABLES,
+    ACCOUNT,
+    ALRW,
+    SCORES,
+    HISTORY,
+)
+_BY_NAME = {schema.name.lower(): schema for schema in RUN_TABLES}
+_BY_NAME |= {"genes": GENE_COUNTS, "gene_sets": GENE_SET_ENRICHMENT}
 
 
 def schema_of(file: str, labels: list[str]) -> Schema:

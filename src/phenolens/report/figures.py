@@ -99,6 +99,13 @@ def row_labels(axes: Axes, labels: Sequence[str], limit: int = 34) -> None:
     axes.spines["left"].set_visible(False)
 
 
+def dot(axes: Axes, place: float, value: float, low: float | None, high: float | None, *, tint: str) -> None:
+    """Draw a value as a dot in row `place`, on its interval where it has one."""
+    if low is not None and high is not None:
+        axes.plot([low, high], [place, place], color=tint, linewidth=2)
+    axes.plot([value], [place], "o", color=tint, markersize=7, markeredgecolor=PAPER)
+
+
 def log_ticks(axes: Axes, low: float, high: float, axis: str = "x") -> None:
     """Put a logarithmic axis from low to high with ticks at 1, 2, 5 times powers of ten, written as plain numbers."""
     which = axes.xaxis if axis == "x" else axes.yaxis

@@ -1,11 +1,9 @@
 """Figures of several runs side by side: metrics, paired differences, metrics by length, calibration, agreement of scores and regions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from phenolens.report import estimates, text
@@ -18,6 +16,7 @@ from phenolens.report.figures import (
     blank,
     colour,
     dash,
+    dot,
     lines_behind,
     log_ticks,
     row_labels,
@@ -48,7 +47,8 @@ def runs_figure(metrics: pl.DataFrame, runs: Sequence[tuple[str, str, str]], sho
         for place, (folder, run, _) in enumerate(runs):
             found = rows.filter(folder=folder, run=run, metric=metric).select("value", "low", "high").rows()
             model = run == "vote" or run.startswith("run-")
-            _dot(axes, place, found, COLOURS[0] if model else SOFT)
+            for value, low, high in found:
+                dot(axes, place, value, low, high, tint=COLOURS[0] if model else SOFT)
         axes.set_title(estimates.metric_name(metric))
         lines_behind(axes)
         axes.set_xmargin(0.12)
@@ -57,13 +57,6 @@ def runs_figure(metrics: pl.DataFrame, runs: Sequence[tuple[str, str, str]], sho
         axes.tick_params(axis="y", length=0)
     row_labels(panels[0], [name for _, _, name in runs], NAME)
     return figure
-
-
-def _dot(axes: Axes, place: float, found: Sequence[tuple[Any, ...]], tint: str) -> None:
-    for value, low, high in found:
-        if low is not None and high is not None:
-            axes.plot([low, high], [place, place], color=tint, linewidth=2)
-        axes.plot([value], [place], "o", color=tint, markersize=7, markeredgecolor=PAPER)
 
 
 @styled
@@ -210,7 +203,7 @@ def alike_figure(scores: pl.DataFrame, regions: pl.DataFrame) -> Figure | None:
             if numbers[3] is not None:
                 axes.plot([numbers[3]] * 2, [place - 0.3, place + 0.3], color=GRID, linewidth=5, solid_capstyle="butt")
             if numbers[0] is not None:
-                _dot(axes, place, [tuple(numbers[:3])], COLOURS[0])
+                dot(axes, place, *numbers[:3], tint=COLOURS[0])
         axes.set_title(title)
         axes.set_xlim(min(0.0, axes.get_xlim()[0]) - 0.02, max(1.0, axes.get_xlim()[1]) + 0.02)
         lines_behind(axes)

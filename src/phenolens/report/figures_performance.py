@@ -17,6 +17,7 @@ from phenolens.report.figures import (
     blank,
     colour,
     dash,
+    dot,
     lines_behind,
     log_ticks,
     row_labels,
@@ -49,10 +50,8 @@ def metrics_figure(metrics: pl.DataFrame, *, classes: int, kmer: int) -> Figure 
         for row, run in enumerate(runs):
             estimate = estimates.find(metrics, run, "test", metric)
             tint = COLOURS[0] if run == "vote" or run.startswith("run-") else SOFT
-            if estimate and estimate.low is not None and estimate.high is not None:
-                axes.plot([estimate.low, estimate.high], [row, row], color=tint, linewidth=2)
             if estimate:
-                axes.plot([estimate.value], [row], "o", color=tint, markersize=7, markeredgecolor=PAPER)
+                dot(axes, row, estimate.value, estimate.low, estimate.high, tint=tint)
         guess = estimates.chance(metric, classes)
         if guess is not None:
             axes.axvline(guess, color=SOFT, linestyle=(0, (3, 3)), linewidth=1)
